@@ -63,6 +63,7 @@ class Aws:
     """The place changes happen: an account and Region, or a plan of one.
 
     `planning` makes `write` only say what it would do. `paced` keeps mutations under AWS's published rates.
+    `trace` hears each call's name, never its parameters: some of them are secrets.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Aws:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
+        trace: Callable[[str], None] | None = None,
     ) -> None:
         self.session = session
         self.region: str = session.region_name
@@ -88,6 +90,7 @@ class Aws:
         self._paced = paced
         self._announce = announce
         self._jitter = jitter
+        self._trace = trace
         self._clients: dict[str, Any] = {}
         self._next_call: dict[str, float] = {}
         self._writing = False
@@ -201,6 +204,8 @@ class Aws:
         method = getattr(self.client(service), operation)
         for attempt in range(1, _ATTEMPTS + 1):
             self._pace(operation)
+            if self._trace:
+                self._trace(f"    {service}.{operation} (attempt {attempt})")
             try:
                 answer: dict[str, Any] = method(**parameters)
                 return answer
