@@ -1,0 +1,29 @@
+"""Pico-USD as people and spreadsheets read them."""
+
+from __future__ import annotations
+
+__all__ = ["exact", "rounded", "signed"]
+
+_PICO = 10**12
+_PLACES = 12
+
+
+def exact(amount: int) -> str:
+    """Every digit, as a plain decimal without trailing zeros: 1500000 is "0.0000015"."""
+    sign = "-" if amount < 0 else ""
+    whole, part = divmod(abs(amount), _PICO)
+    fraction = f"{part:0{_PLACES}d}".rstrip("0")
+    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
+
+
+def rounded(amount: int) -> str:
+    """To the cent above a dollar, to four digits that count below: for eyes only."""
+    if abs(amount) >= _PICO or amount == 0:
+        cents = (abs(amount) * 100 + _PICO // 2) // _PICO
+        return f"{'-' if amount < 0 else ''}{cents // 100:,}.{cents % 100:02d}"
+    return f"{amount / _PICO:.4g}" if abs(amount) >= _PICO // 10**4 else f"{amount / _PICO:.2e}"
+
+
+def signed(amount: int) -> str:
+    """`rounded` with its sign."""
+    return f"+{rounded(amount)}" if amount > 0 else rounded(amount)
