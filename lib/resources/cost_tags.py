@@ -5,6 +5,7 @@ from __future__ import annotations
 from lib.aws import Aws
 from lib.config import Config
 from lib.errors import AwsError
+from lib.names import PROFILE_TAG
 from lib.state import State
 
 __all__ = ["NAME", "ensure", "remaining", "remove"]
@@ -20,7 +21,8 @@ def ensure(aws: Aws, config: Config, state: State) -> None:
     Only the payer account may do this. One that may not goes on with `cost_tags` = {"denied": true} in state, and
     setup says so at the end. Keys appear up to 24 h after their first use.
     """
-    keys = sorted({key for profile in config.profiles for key, _ in profile.tags})
+    # Ours names the profile, so that the bill can be compared with the ledger profile by profile.
+    keys = sorted({PROFILE_TAG} | {key for profile in config.profiles for key, _ in profile.tags})
     try:
         seen = {tag["TagKey"]: tag["Status"] for tag in _listed(aws, keys)}
         inactive = [key for key in keys if seen.get(key) == "Inactive"]
