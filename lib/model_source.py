@@ -33,7 +33,8 @@ def routed_models(model_id: str, region: str, partition: str) -> tuple[str, ...]
     """The foundation-model ARNs that a profile copied from `model_id` may route to, as IAM resources.
 
     A geography's Regions change without notice, so they are a wildcard; the model is not. A global profile is also
-    authorised on an ARN without a Region: docs.aws.amazon.com/bedrock/latest/userguide/global-cross-region-inference.html
+    authorised on an ARN without a Region:
+    docs.aws.amazon.com/bedrock/latest/userguide/global-cross-region-inference.html
     """
     base = base_model(model_id)
     if not is_system_profile(model_id):
