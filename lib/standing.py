@@ -1,0 +1,100 @@
+"""A tenant's standing: its counter item, and the changes an operator makes to it by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lib.aws import Aws
+from lib.items import get_item, get_items, query, typed
+
+__all__ = ["LEVELS", "counters_of", "history_of", "resume", "set_level", "suspend"]
+
+LEVELS = ("green", "yellow", "orange", "red")
+_HISTORY_SECONDS = 400 * 86_400  # 13 months
+
+
+def counters_of(aws: Aws, table: str, tenants: list[str]) -> dict[str, dict[str, Any]]:
+    """The counter items of `tenants`, by tenant; one without any has not been set up or called yet."""
+    items = get_items(aws, table, [(f"T#{tenant}", "counter") for tenant in tenants])
+    return {item["pk"][2:]: item for item in items}
+
+
+def history_of(aws: Aws, table: str, tenant: str, most: int) -> Iterator[dict[str, Any]]:
+    """The latest changes of level, newest first."""
+    for number, item in enumerate(query(aws, table, f"T#{tenant}", "level#", "level#~", newest_first=True)):
+        if number == most:
+            return
+        yield item
+
+
+def suspend(aws: Aws, table: str, tenant: str, reason: str) -> None:
+    """Refuse the tenant's requests from the next one on; what is in flight is settled."""
+    _update(
+        aws, table, tenant, f"suspending {tenant}", "SET suspended = :reason ADD pv :one",
+        {":reason": reason, ":one": 1}, "attribute_not_exists(suspended) OR suspended <> :reason",
+    )  # fmt: skip
+
+
+def resume(aws: Aws, table: str, tenant: str) -> None:
+    """Let the tenant in again."""
+    if "suspended" in (get_item(aws, table, f"T#{tenant}", "counter") or {}):
+        _update(aws, table, tenant, f"resuming {tenant}", "REMOVE suspended ADD pv :one", {":one": 1})
+
+
+def set_level(aws: Aws, table: str, tenant: str, level: str, *, who: str, reason: str, until: int | None) -> None:
+    """Put the tenant on `level` by hand, until the epoch second `until`, or until told otherwise.
+
+    Written to the history before it takes effect, so that no change is without its reason.
+    """
+    now = aws.clock()
+    before = get_item(aws, table, f"T#{tenant}", "counter") or {}
+    entry: dict[str, Any] = {
+        "pk": f"T#{tenant}", "sk": f"level#{int(now * 1000)}", "from": before.get("level", "green"), "to": level,
+        "who": who, "why": reason, "ttl": int(now) + _HISTORY_SECONDS,
+    }  # fmt: skip
+    aws.write(
+        "+", f"noting the change of {tenant} to {level}", "dynamodb", "put_item", TableName=table, Item=typed(entry)
+    )
+    values: dict[str, Any] = {":level": level, ":at": int(now), ":who": who, ":why": reason, ":one": 1}
+    expression = "SET #level = :level, level_at = :at, level_by = :who, level_why = :why"
+    if until is None:
+        expression += " REMOVE level_until"
+    else:
+        expression, values[":until"] = expression + ", level_until = :until", until
+    _update(
+        aws,
+        table,
+        tenant,
+        f"setting {tenant} to {level}",
+        expression + " ADD pv :one",
+        values,
+        names={"#level": "level"},
+    )
+    watched = "DELETE" if level == "green" else "ADD"
+    aws.write(
+        "~", f"watching {tenant}" if level != "green" else f"no longer watching {tenant}", "dynamodb", "update_item",
+        TableName=table, Key=typed({"pk": "W", "sk": "above-green"}), UpdateExpression=f"{watched} tenants :tenant",
+        ExpressionAttributeValues=typed({":tenant": {tenant}}),
+    )  # fmt: skip
+
+
+def _update(
+    aws: Aws,
+    table: str,
+    tenant: str,
+    sentence: str,
+    expression: str,
+    values: dict[str, Any],
+    condition: str | None = None,
+    names: dict[str, str] | None = None,
+) -> None:
+    optional: dict[str, Any] = {}
+    if condition:
+        optional["ConditionExpression"] = condition
+    if names:
+        optional["ExpressionAttributeNames"] = names
+    aws.write(
+        "~", sentence, "dynamodb", "update_item", TableName=table, Key=typed({"pk": f"T#{tenant}", "sk": "counter"}),
+        UpdateExpression=expression, ExpressionAttributeValues=typed(values), **optional,
+    )  # fmt: skip
