@@ -9,7 +9,7 @@ __all__ = ["base_model", "copy_source", "is_system_profile", "routed_models"]
 # System-defined profiles are named <geography>.<provider>.<model>. Geographies are us, eu, apac, au, jp, in, ca,
 # us-gov, global and what AWS adds next; providers' names are longer than two letters.
 # docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html
-_GEOGRAPHY = re.compile(r"(global|apac|amer|emea|[a-z]{2}(-[a-z]+)?)\.(?=[a-z0-9-]+\.)")
+_GEOGRAPHY = re.compile(r"^(global|apac|amer|emea|[a-z]{2}(-[a-z]+)?)\.(?=[a-z0-9-]+\.)")
 
 
 def is_system_profile(model_id: str) -> bool:

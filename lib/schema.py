@@ -5,6 +5,7 @@ Our schemas say what is allowed in the keyword `errorMessage`, a noun phrase, wh
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -38,16 +39,17 @@ def _validator(schema_path: Path) -> Any:
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
+    schema = json.loads(schema_path.read_text(encoding="utf-8"))
     strict = extend(  # type: ignore[no-untyped-call]
         Draft202012Validator,
         {
-            "required": _required,
+            "required": functools.partial(_required, schema.get("$defs", {})),
             "additionalProperties": _additional,
             "propertyNames": _property_names,
             "pattern": _pattern,
         },
     )
-    return strict(json.loads(schema_path.read_text(encoding="utf-8")))
+    return strict(schema)
 
 
 def _place(document: Any, path: Any) -> list[int]:
@@ -83,13 +85,16 @@ def _generic(keyword: str, value: Any) -> str:
     return f"{keyword} {shown(value)}"
 
 
-def _required(validator: Any, keys: list[str], instance: Any, schema: dict[str, Any]) -> Iterator[Any]:
+def _required(
+    definitions: dict[str, Any], validator: Any, keys: list[str], instance: Any, schema: dict[str, Any]
+) -> Iterator[Any]:
     """As the standard keyword, but the missing key is the place."""
     if validator.is_type(instance, "object"):
         for key in keys:
             if key not in instance:
-                wanted = _referred(validator, schema.get("properties", {}).get(key, {})).get("errorMessage", "a value")
-                yield _error(f"this key is missing; give {wanted}", key)
+                member = schema.get("properties", {}).get(key, {})
+                member = definitions.get(member.get("$ref", "").removeprefix("#/$defs/"), member)
+                yield _error(f"this key is missing; give {member.get('errorMessage', 'a value')}", key)
 
 
 def _additional(validator: Any, allowed: Any, instance: Any, schema: dict[str, Any]) -> Iterator[Any]:
@@ -128,10 +133,3 @@ def _error(message: str, *path: str) -> Any:
     from jsonschema import ValidationError
 
     return ValidationError(message, path=path)
-
-
-def _referred(validator: Any, schema: dict[str, Any]) -> dict[str, Any]:
-    """`schema`, or the definition of the same document that it refers to."""
-    name = str(schema.get("$ref", "")).removeprefix("#/$defs/")
-    definition: dict[str, Any] = validator.schema.get("$defs", {}).get(name, schema)
-    return definition

@@ -53,6 +53,8 @@ def read(path: Path) -> tuple[Any, list[Problem]]:
         return None, [_malformed(text, error)]
     except RecursionError:
         return None, [Problem("", "it is nested too deeply to be read", "remove the nested brackets")]
+    if parsed is None:
+        return None, [Problem("", "found null", "allowed: an object")]
     problems: list[Problem] = []
     return _plain(parsed, "", problems), problems
 
