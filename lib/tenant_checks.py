@@ -62,7 +62,8 @@ def _zone(zone: object, pointer: str) -> Iterator[Problem]:
 
 @functools.cache
 def _zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
+    # Two names that some systems list are this machine's zone, and no zone.
+    return frozenset(zoneinfo.available_timezones() - {"localtime", "Factory"})
 
 
 def _contact(address: object, pointer: str, *, local: bool) -> Iterator[Problem]:
