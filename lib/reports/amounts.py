@@ -1,19 +1,10 @@
-"""Pico-USD as people and spreadsheets read them."""
+"""Pico-USD rounded for eyes; `lambda_function.money.usd` is the exact spelling."""
 
 from __future__ import annotations
 
-__all__ = ["exact", "rounded", "signed"]
+__all__ = ["rounded", "signed"]
 
 _PICO = 10**12
-_PLACES = 12
-
-
-def exact(amount: int) -> str:
-    """Every digit, as a plain decimal without trailing zeros: 1500000 is "0.0000015"."""
-    sign = "-" if amount < 0 else ""
-    whole, part = divmod(abs(amount), _PICO)
-    fraction = f"{part:0{_PLACES}d}".rstrip("0")
-    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
 
 
 def rounded(amount: int) -> str:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable
 from datetime import date, timedelta
 
-from lib.reports.amounts import exact
+from lambda_function.money import usd
 from lib.reports.period import month_of
 from lib.reports.rows import Row
 
@@ -35,7 +35,7 @@ def as_focus(rows: Iterable[Row], account: str, region: str, partition: str) -> 
     for row in sorted(rows, key=lambda row: (row.day, row.tenant, row.name, row.version)):
         month = month_of(row.day)
         tokens = sum(row.tokens.values())
-        cost = exact(row.cost)
+        cost = usd(row.cost)
         writer.writerow(
             {
                 "BilledCost": cost,

@@ -9,7 +9,8 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from lib.reports.amounts import exact, rounded, signed
+from lambda_function.money import usd
+from lib.reports.amounts import rounded, signed
 from lib.reports.groups import Group, Report
 from lib.reports.text import notes
 
@@ -55,7 +56,7 @@ def as_page(report: Report) -> str:
             f"<title>{html.escape(title)}</title><style>{_STYLE}</style>",
             f"<script>{get_plotlyjs()}</script></head><body>",
             f"<h1>{html.escape(title)}</h1>",
-            f"<p>{exact(report.total.cost)} USD in {report.total.requests:,} requests. Days are UTC.</p>",
+            f"<p>{usd(report.total.cost)} USD in {report.total.requests:,} requests. Days are UTC.</p>",
             *(f'<p class="note">{html.escape(note)}</p>' for note in notes(report)),
             '<div class="charts">',
             *(_section(heading, figure, wide) for heading, figure, wide in charts),
@@ -157,7 +158,7 @@ def _numbers(group: Group) -> str:
     cache = group.tokens["cr"] + group.tokens["cw5"] + group.tokens["cw1"]
     cells = [
         f"{group.requests:,}", f"{group.tokens['in']:,}", f"{group.tokens['out']:,}", f"{cache:,}",
-        exact(group.cost), f"{group.share:.1%}", signed(group.change),
+        usd(group.cost), f"{group.share:.1%}", signed(group.change),
         "" if group.budget is None else rounded(group.budget),
         "" if group.forecast is None else rounded(group.forecast),
     ]  # fmt: skip

@@ -7,7 +7,8 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 
-from lib.reports.amounts import exact, rounded, signed
+from lambda_function.money import usd
+from lib.reports.amounts import rounded, signed
 from lib.reports.groups import Group, Report
 from lib.reports.rows import KINDS
 
@@ -64,8 +65,8 @@ def as_csv(report: Report) -> str:
     for group in report.groups:
         writer.writerow(
             [*map(_safe, group.key), report.period.first, report.period.last, group.requests, group.failures,
-             group.estimated, *group.tokens.values(), exact(group.cost), f"{group.share:.6f}", exact(group.before),
-             exact(group.change), _optional(group.budget), _optional(group.forecast)]
+             group.estimated, *group.tokens.values(), usd(group.cost), f"{group.share:.6f}", usd(group.before),
+             usd(group.change), _optional(group.budget), _optional(group.forecast)]
         )  # fmt: skip
     return buffer.getvalue()
 
@@ -92,17 +93,17 @@ def _object(group: Group) -> dict[str, object]:
         "failures": group.failures,
         "estimated": group.estimated,
         "tokens": {name.replace(" ", "_"): group.tokens[kind] for kind, name in KINDS.items()},
-        "cost_usd": exact(group.cost),
+        "cost_usd": usd(group.cost),
         "share": f"{group.share:.6f}",
-        "previous_cost_usd": exact(group.before),
-        "change_usd": exact(group.change),
-        "budget_usd": None if group.budget is None else exact(group.budget),
-        "forecast_usd": None if group.forecast is None else exact(group.forecast),
+        "previous_cost_usd": usd(group.before),
+        "change_usd": usd(group.change),
+        "budget_usd": None if group.budget is None else usd(group.budget),
+        "forecast_usd": None if group.forecast is None else usd(group.forecast),
     }
 
 
 def _optional(amount: int | None) -> str:
-    return "" if amount is None else exact(amount)
+    return "" if amount is None else usd(amount)
 
 
 def _safe(text: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.reports.amounts import exact, rounded
+from lib.reports.amounts import rounded
 from lib.reports.focus import as_focus
 from lib.reports.groups import forecast_of, report_of
 from lib.reports.period import Period, month_of, period_from
@@ -28,19 +28,6 @@ def row(day: date, tenant: str, cost: int, *, app: str = "chat", requests: int =
     tags = {"TenantID": tenant, "ApplicationID": app}
     return Row(day, tenant, "abcdefghijkl", "0123456789ab", f"{tenant}-{app}", "anthropic.claude-3-haiku", tags,
                requests, 0, 0, tokens, cost)  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("amount", "text"),
-    [(0, "0"), (1, "0.000000000001"), (1_500_000, "0.0000015"), (USD, "1"), (-USD // 2, "-0.5"), (1234 * USD, "1234")],
-)
-def test_exact_amounts(amount: int, text: str) -> None:
-    assert exact(amount) == text
-
-
-@given(st.integers(-(10**24), 10**24))
-def test_exact_is_exact(amount: int) -> None:
-    assert Fraction(exact(amount)) == Fraction(amount, USD)
 
 
 @pytest.mark.parametrize(
