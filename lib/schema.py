@@ -34,6 +34,7 @@ def violations(document: Any, schema_path: Path) -> list[Problem]:
     return [_problem(error) for error in sorted(errors, key=lambda error: _place(document, error.path))]
 
 
+@functools.cache
 def _validator(schema_path: Path) -> Any:
     # Importing jsonschema takes longer than some commands' own work, so only one that reads a file pays for it.
     from jsonschema import Draft202012Validator
