@@ -11,7 +11,7 @@ from lib.config import Config
 from lib.errors import StateError
 from lib.state import State
 
-__all__ = ["calling_line", "key_value", "lasting_key", "tenant_lines"]
+__all__ = ["calling_line", "fetched_key", "key_value", "lasting_key", "tenant_lines"]
 
 _HELLO = {"messages": [{"role": "user", "content": [{"text": "Say hello in five words."}]}]}
 
@@ -42,19 +42,16 @@ def key_value(aws: Aws, state: State, tenant: str) -> str:
     return str(answer["value"])
 
 
-def calling_line(aws: Aws, config: Config, state: State, *, local: bool, tenant: str | None = None) -> str:
-    """One curl line that works as pasted.
-
-    On real AWS the key is fetched by the line itself, so that no secret lands in a terminal's history or a log.
-    """
-    chosen = next(profile for profile in config.profiles if tenant in (None, profile.tenant))
-    if local:
-        header = shlex.quote(f"x-api-key: {key_value(aws, state, chosen.tenant)}")
-    else:
-        command = f"python tenants.py key {shlex.quote(chosen.tenant)} --config {shlex.quote(str(config.path))}"
-        header = f'"x-api-key: $({command})"'
+def calling_line(config: Config, state: State, tenant: str, key: str) -> str:
+    """One curl line for the tenant's first profile; `key` is put as it stands between double quotes."""
+    profile = next(profile for profile in config.profiles if profile.tenant == tenant)
     return (
-        f"curl -sS -i {shlex.quote(str(state.get('api_url')) + '/invoke')} -H {header} "
-        f"-H {shlex.quote('inference-profile-id: ' + chosen.name)} -H 'content-type: application/json' "
+        f'curl -sS -i {shlex.quote(str(state.get("api_url")) + "/invoke")} -H "x-api-key: {key}" '
+        f"-H {shlex.quote('inference-profile-id: ' + profile.name)} -H 'content-type: application/json' "
         f"-d {shlex.quote(json.dumps(_HELLO))}"
     )
+
+
+def fetched_key(config: Config, tenant: str) -> str:
+    """For `calling_line`: the shell fetches the key itself, so that it lands in no history and no log."""
+    return f"$(python tenants.py key {shlex.quote(tenant)} --config {shlex.quote(str(config.path))})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from lambda_function.ledger import counter_key
 from lib.aws import Aws
 from lib.items import get_item, get_items, query, typed
 
@@ -16,7 +17,7 @@ _HISTORY_SECONDS = 400 * 86_400  # 13 months
 
 def counters_of(aws: Aws, table: str, tenants: list[str]) -> dict[str, dict[str, Any]]:
     """The counter items of `tenants`, by tenant; one without any has not been set up or called yet."""
-    items = get_items(aws, table, [(f"T#{tenant}", "counter") for tenant in tenants])
+    items = get_items(aws, table, map(counter_key, tenants))
     return {item["pk"][2:]: item for item in items}
 
 
@@ -30,15 +31,14 @@ def history_of(aws: Aws, table: str, tenant: str, most: int) -> Iterator[dict[st
 
 def suspend(aws: Aws, table: str, tenant: str, reason: str) -> None:
     """Refuse the tenant's requests from the next one on; what is in flight is settled."""
-    _update(
-        aws, table, tenant, f"suspending {tenant}", "SET suspended = :reason ADD pv :one",
-        {":reason": reason, ":one": 1}, "attribute_not_exists(suspended) OR suspended <> :reason",
-    )  # fmt: skip
+    if _counter(aws, table, tenant).get("suspended") != reason:
+        values = {":reason": reason, ":one": 1}
+        _update(aws, table, tenant, f"suspending {tenant}", "SET suspended = :reason ADD pv :one", values)
 
 
 def resume(aws: Aws, table: str, tenant: str) -> None:
     """Let the tenant in again."""
-    if "suspended" in (get_item(aws, table, f"T#{tenant}", "counter") or {}):
+    if "suspended" in _counter(aws, table, tenant):
         _update(aws, table, tenant, f"resuming {tenant}", "REMOVE suspended ADD pv :one", {":one": 1})
 
 
@@ -48,7 +48,7 @@ def set_level(aws: Aws, table: str, tenant: str, level: str, *, who: str, reason
     Written to the history before it takes effect, so that no change is without its reason.
     """
     now = aws.clock()
-    before = get_item(aws, table, f"T#{tenant}", "counter") or {}
+    before = _counter(aws, table, tenant)
     entry: dict[str, Any] = {
         "pk": f"T#{tenant}", "sk": f"level#{int(now * 1000)}", "from": before.get("level", "green"), "to": level,
         "who": who, "why": reason, "ttl": int(now) + _HISTORY_SECONDS,
@@ -69,7 +69,7 @@ def set_level(aws: Aws, table: str, tenant: str, level: str, *, who: str, reason
         f"setting {tenant} to {level}",
         expression + " ADD pv :one",
         values,
-        names={"#level": "level"},
+        ExpressionAttributeNames={"#level": "level"},
     )
     watched = "DELETE" if level == "green" else "ADD"
     aws.write(
@@ -79,22 +79,15 @@ def set_level(aws: Aws, table: str, tenant: str, level: str, *, who: str, reason
     )  # fmt: skip
 
 
+def _counter(aws: Aws, table: str, tenant: str) -> dict[str, Any]:
+    return get_item(aws, table, *counter_key(tenant)) or {}
+
+
 def _update(
-    aws: Aws,
-    table: str,
-    tenant: str,
-    sentence: str,
-    expression: str,
-    values: dict[str, Any],
-    condition: str | None = None,
-    names: dict[str, str] | None = None,
+    aws: Aws, table: str, tenant: str, sentence: str, expression: str, values: dict[str, Any], **names: Any
 ) -> None:
-    optional: dict[str, Any] = {}
-    if condition:
-        optional["ConditionExpression"] = condition
-    if names:
-        optional["ExpressionAttributeNames"] = names
+    pk, sk = counter_key(tenant)
     aws.write(
-        "~", sentence, "dynamodb", "update_item", TableName=table, Key=typed({"pk": f"T#{tenant}", "sk": "counter"}),
-        UpdateExpression=expression, ExpressionAttributeValues=typed(values), **optional,
+        "~", sentence, "dynamodb", "update_item", TableName=table, Key=typed({"pk": pk, "sk": sk}),
+        UpdateExpression=expression, ExpressionAttributeValues=typed(values), **names,
     )  # fmt: skip

@@ -10,7 +10,7 @@ import click
 from lib.cli.options import Options, changing_options, common_options, told
 from lib.cli.place import Place, confirm, open_place
 from lib.output import Output
-from lib.report_lines import calling_line, tenant_lines
+from lib.report_lines import calling_line, fetched_key, key_value, tenant_lines
 from lib.steps import set_up
 
 __all__ = ["main"]
@@ -70,6 +70,8 @@ def _show(place: Place, output: Output) -> None:
             "them under Billing, Cost allocation tags."
         )
     output.result("Try it:")
-    output.result(calling_line(place.aws, place.config, state, local=place.local))
+    first = place.config.profiles[0].tenant
+    key = key_value(place.aws, state, first) if place.local else fetched_key(place.config, first)
+    output.result(calling_line(place.config, state, first, key))
     if place.local:
         output.result(f"Console: {state.get('endpoint_url')}/_console")
