@@ -11,7 +11,7 @@ from typing import Any
 from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.models import lambda_backends
 
-__all__ = ["Refusal", "in_background", "invoke_as"]
+__all__ = ["Refusal", "call", "find_function", "in_background", "invoke_as"]
 
 
 class Refusal(Exception):
@@ -23,29 +23,37 @@ def in_background(work: Callable[[], object]) -> None:
     threading.Thread(target=work, name="function-call", daemon=True).start()
 
 
+Start = Callable[[Callable[[], object]], None]
+
+
+def find_function(function_arn: str) -> Any:
+    """moto's function of this ARN. Raises Refusal where there is none."""
+    parts = function_arn.split(":")
+    if len(parts) < 7:
+        raise Refusal(f"{function_arn} is not the ARN of a function")
+    try:
+        return lambda_backends[parts[4]][parts[3]].get_function(function_arn)
+    except UnknownFunctionException:
+        raise Refusal(f"Function not found: {function_arn}") from None
+
+
+def call(function: Any, event: Mapping[str, Any], start: Start = in_background) -> None:
+    """Invoke the function asynchronously, as the Event invocation type does."""
+    body = json.dumps(event)
+    start(lambda: function.invoke(body, {"x-amz-invocation-type": "Event"}, {}))
+
+
 def invoke_as(
-    principal: str,
-    source_arn: str,
-    function_arn: str,
-    event: Mapping[str, Any],
-    start: Callable[[Callable[[], object]], None] = in_background,
+    principal: str, source_arn: str, function_arn: str, event: Mapping[str, Any], start: Start = in_background
 ) -> None:
     """Let the service `principal` invoke a function asynchronously on behalf of the resource `source_arn`.
 
     Raises Refusal unless the function exists and its resource policy allows it.
     """
-    parts = function_arn.split(":")
-    if len(parts) < 7:
-        raise Refusal(f"{function_arn} is not the ARN of a function")
-    region, account = parts[3], parts[4]
-    try:
-        function = lambda_backends[account][region].get_function(function_arn)
-    except UnknownFunctionException:
-        raise Refusal(f"Function not found: {function_arn}") from None
+    function = find_function(function_arn)
     if not any(_allows(statement, principal, source_arn) for statement in function.policy.statements):
         raise Refusal(f"{principal} is not authorized to perform: lambda:InvokeFunction on {function_arn}")
-    body = json.dumps(event)
-    start(lambda: function.invoke(body, {"x-amz-invocation-type": "Event"}, {}))
+    call(function, event, start)
 
 
 def _allows(statement: Mapping[str, Any], principal: str, source_arn: str) -> bool:
