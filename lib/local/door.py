@@ -66,6 +66,10 @@ class Visit(NamedTuple):
 guards: list[Callable[[Visit, bool], None]] = []
 
 
+class _Error(ServiceException):
+    """An error of whatever service is asked; moto would look for the model of "core" if it were its own class."""
+
+
 def _guarded(moto: Callable[..., Any]) -> Callable[..., Any]:
     def pass_door(response: Any, *args: Any) -> Any:
         if not guards:
@@ -79,7 +83,7 @@ def _guarded(moto: Callable[..., Any]) -> Callable[..., Any]:
             for guard in guards:
                 guard(visit, True)
         except Refused as refusal:
-            _, headers, body = response.serialized(ActionResult(ServiceException(refusal.code, refusal.message)))
+            _, headers, body = response.serialized(ActionResult(_Error(refusal.code, refusal.message)))
             return refusal.status, {**headers, "status": str(refusal.status)}, body
         return result
 
