@@ -12,7 +12,8 @@ from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.responses import ActionResult, EmptyResult
 
 from lib.local import anomaly_bands, clock
-from lib.local.metric_query import QueryError, QuerySet, is_period
+from lib.local.metric_labels import label_of
+from lib.local.metric_query import Query, QueryError, QuerySet, is_period
 from lib.local.metric_store import Metric, MetricStore, store_of
 from lib.local.samples import is_statistic
 from lib.local.time_series import TimeSeries
@@ -74,9 +75,7 @@ class MetricOperations(CloudWatchResponse):
             value = answers[query.id]
             for one in value if isinstance(value, list) else [value]:
                 assert isinstance(one, TimeSeries)
-                own = query.label or (_default_label(query.metric, query.stat) if query.metric else query.id)
-                label = f"{query.label} {one.label}".strip() if isinstance(value, list) else own
-                series.append((query.id, label, one))
+                series.append((query.id, _label(query, one, isinstance(value, list)), one))
         results, token = _page(series, descending, most, int(self._get_param("NextToken") or 0))
         return ActionResult({"MetricDataResults": results, "Messages": [], "NextToken": token})
 
@@ -145,8 +144,12 @@ class MetricOperations(CloudWatchResponse):
         return ActionResult({"Metrics": page, "NextToken": token})
 
 
-def _default_label(metric: Metric, stat: str) -> str:
-    return f"{metric.name} {stat}"
+def _label(query: Query, series: TimeSeries, of_many: bool) -> str:
+    if "${" in query.label:
+        return label_of(query.label, series)
+    if of_many:
+        return f"{query.label} {series.label}".strip()
+    return query.label or (f"{query.metric.name} {query.stat}" if query.metric else query.id)
 
 
 def _has(metric: Metric, name: str, value: str | None) -> bool:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from lib.local.metric_labels import properties_of
 from lib.local.metric_math import ID, Expression
 from lib.local.metric_search import find_metrics
 from lib.local.metric_store import Metric, MetricStore
@@ -139,6 +140,7 @@ class QuerySet:
                 query.label or query.metric.name,
                 query.period or 60,
                 store.values(query.metric, query.stat, query.period or 60, start, end, query.unit),
+                properties_of(query.metric, query.stat, query.period or 60),
             )
             for id, query in self.metrics.items()
             if query.metric is not None
@@ -176,7 +178,13 @@ def _searcher(store: MetricStore, start: int, end: int) -> Callable[[str, str, i
         found = find_metrics(store, text, end)
         names = {metric.name for metric in found}
         return [
-            TimeSeries("", _label(metric, len(names) > 1), period, store.values(metric, stat, period, start, end))
+            TimeSeries(
+                "",
+                _label(metric, len(names) > 1),
+                period,
+                store.values(metric, stat, period, start, end),
+                properties_of(metric, stat, period),
+            )
             for metric in found
         ]
 

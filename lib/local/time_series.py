@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 __all__ = ["Grid", "MathError", "Scope", "TimeSeries", "Value"]
@@ -24,12 +25,16 @@ class Grid(NamedTuple):
 
 
 class TimeSeries(NamedTuple):
-    """Points by epoch second. A timestamp that is absent has no value, which is not zero."""
+    """Points by epoch second. A timestamp that is absent has no value, which is not zero.
+
+    `properties` are what a label may name of the metric behind it.
+    """
 
     id: str
     label: str
     period: int
     points: dict[int, float]
+    properties: Mapping[str, str] = MappingProxyType({})
 
 
 class Word(str):
