@@ -1,16 +1,34 @@
-"""Reserve before the model is called, settle after: one conditional write each on the tenant's counter item."""
+"""Reserve before the model is called, settle after: one conditional write each on the tenant's counter item.
+
+A reserve checks every limit and adds to every window in the same write, and leaves an entry in the set `inflight`; a
+settle takes the entry out and corrects the windows in the same write, so it happens once. Anything that goes wrong
+between them leaves the entry to the sweeper (lambda_function/sweep.py). The model is called only under an entry that is
+surely there, so what is settled and reserved together never exceeds a limit.
+"""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from lambda_function.calendars import Calendar
-from lambda_function.dynamodb import Table
-from lambda_function.limits import Demand, Policy, Terms
+from lambda_function.dynamodb import ConditionFailed, Table, Unavailable
+from lambda_function.entries import Entry, Windows, closed_windows, decode_entry, encode_entry, windows
+from lambda_function.ledger import TOKENS, counter_key
+from lambda_function.limits import Demand, Hold, Policy, Terms, hold, terms
+from lambda_function.refusals import Refused, clamped, refusal, shut
+from lambda_function.reservation import reservation
+from lambda_function.settlement import charge, record_once, release, settle
 
 __all__ = ["Counters", "LimitsUnavailable", "Settlement", "Ticket"]
+
+# A reserve is computed anew from the answer that refused it: once for terms that changed, more often only where
+# several requests clamp themselves to the same rest of a budget.
+_TRIES = 5
+_REMEMBERED = 500  # tenants whose last answer a container keeps
 
 
 class LimitsUnavailable(Exception):
@@ -18,53 +36,223 @@ class LimitsUnavailable(Exception):
 
 
 class Ticket(NamedTuple):
-    """An admitted request. Hand it to `settle` exactly as it is, however the request ends."""
+    """An admitted request. Hand it to `finish`, exactly as it is, however the request ends."""
 
     tenant: str
     request_id: str
-    start: int  # epoch seconds of the reserve: the record's hour, the windows
+    start: int  # epoch seconds of the reserve: the record's hour and all windows
     amount: int  # pico-USD held
     tokens: int  # tokens held
     max_tokens: int  # the maxTokens to send
-    entry: bytes  # b"" where the counters were out of reach and the tenant is served all the same
+    entry: bytes
     item: Mapping[str, Any]  # the counter item after the write
     terms: Terms
+    calendar: Calendar
+    open: bool = False  # the counters were out of reach and the tier says fail_open: nothing is held
 
 
 class Settlement(NamedTuple):
-    """`item` is the counter item after the settle; `exceeded` says that the reply cost more than was held."""
+    """`item` is the counter item after the settle; `exceeded` says that the reply cost more than was held.
+
+    `settled` is False if it had been settled before, or if the counters are out of reach and the sweeper will.
+    """
 
     item: Mapping[str, Any]
     exceeded: bool
-    settled: bool  # False: it had been settled before, or the counters are out of reach and the sweeper will
+    settled: bool
 
 
 class Counters:
     """The counters of all tenants, in one table. One object a container: it remembers the last answer per tenant."""
 
-    def __init__(self, table: Table, hold_seconds: int, clock: Callable[[], float] = time.time) -> None: ...
+    def __init__(self, table: Table, hold_seconds: int, clock: Callable[[], float] = time.time) -> None:
+        self._table = table
+        self._hold_seconds = hold_seconds
+        self._clock = clock
+        self._tenants: dict[str, _Known] = {}
 
     def reserve(
         self, tenant: str, request_id: str, profile_id: str, policy: Policy, calendar: Calendar, demand: Demand
     ) -> Ticket:
-        """Admit a request or raise Refused (lambda_function/refusals.py) or LimitsUnavailable.
+        """Admit a request, or raise Refused (lambda_function/refusals.py) or LimitsUnavailable.
 
-        `policy` and `calendar` are the snapshot's; the policy in force is the counter item's own.
+        `policy` and `calendar` are the snapshot's; the policy in force is the counter item's own. `request_id` is a
+        UUID.
         """
-        raise NotImplementedError
+        call = _Call(tenant, request_id, profile_id, policy, calendar, demand, self._known(tenant))
+        try:
+            return self._admitted(call)
+        except Unavailable as problem:
+            return self._unlimited(call, problem)
 
-    def settle(self, ticket: Ticket, cost: int, tokens: int) -> Settlement:
-        """Replace what `ticket` holds by `cost` pico-USD and `tokens`. Once only, however often it is called."""
-        raise NotImplementedError
+    def finish(self, ticket: Ticket, record: Mapping[str, Any]) -> Settlement:
+        """Write the ledger's `record` of a request, then settle its cost; what fails here the sweeper does.
+
+        In this order, so that a crash in between is finished from the record.
+        """
+        try:
+            record_once(self._table, record)
+        except Unavailable:
+            if not ticket.open:
+                return Settlement(ticket.item, record["cost"] > ticket.amount, settled=False)
+        tokens = ticket.tokens if record.get("est") else sum(record.get(name, 0) for name in TOKENS)
+        return self.settle(ticket, record["cost"], tokens)
 
     def cancel(self, ticket: Ticket) -> Settlement:
         """Release all that `ticket` holds: the model surely did not run."""
         return self.settle(ticket, 0, 0)
 
-    def record(self, item: Mapping[str, Any]) -> bool:
-        """Put a ledger.record once. A true one replaces the sweeper's estimate. False: it was there already."""
-        raise NotImplementedError
+    def settle(self, ticket: Ticket, cost: int, tokens: int) -> Settlement:
+        """Replace what `ticket` holds by `cost` pico-USD and `tokens`, once, however often it is called."""
+        known, exceeded = self._known(ticket.tenant), cost > ticket.amount
+        try:
+            item, settled = settle(self._table, ticket.tenant, ticket.entry, cost, tokens, known.closed)
+            if ticket.open and not settled:
+                item, settled = charge(self._table, ticket.tenant, ticket.entry, cost, tokens), True
+        except Unavailable:
+            return Settlement(ticket.item, exceeded, settled=False)
+        known.learn(item, self._clock(), ticket.calendar)
+        return Settlement(item, exceeded, settled)
 
     def peek(self, tenant: str) -> dict[str, Any] | None:
-        """The counter item as it is now."""
-        raise NotImplementedError
+        """The counter item as it is now, None if there is none. Raises LimitsUnavailable."""
+        try:
+            return self._table.get(counter_key(tenant))
+        except Unavailable as problem:
+            raise LimitsUnavailable("The counters cannot be reached.") from problem
+
+    def _known(self, tenant: str) -> _Known:
+        known = self._tenants.get(tenant)
+        if known is None:
+            if len(self._tenants) >= _REMEMBERED:
+                del self._tenants[next(iter(self._tenants))]
+            known = self._tenants[tenant] = _Known()
+        return known
+
+    def _admitted(self, call: _Call) -> Ticket:
+        """The ticket of a write that all conditions let through. Raises Refused and Unavailable."""
+        known, demand = call.known, call.demand
+        current = known.item is None
+        if current:
+            self._look(call)
+        for _ in range(_TRIES):
+            now = self._clock()
+            in_force = terms(known.item, known.policy or call.policy)
+            own = windows(int(now), call.calendar.offset(now))
+            held = hold(in_force, demand)
+            # An old answer refuses nobody; only what no counters could admit is worth another look before the write.
+            item = (known.item or {}) if current else {}
+            refused = refusal(in_force, held, item, own, call.calendar, now)
+            if refused is not None and not current:
+                self._look(call)
+                current = True
+                continue
+            if refused is not None and refused.code == "BudgetExceeded" and in_force.policy.over_budget == "clamp":
+                shorter = clamped(in_force, demand, item, own)
+                if shorter is not None:
+                    held, refused = shorter, refusal(in_force, shorter, item, own, call.calendar, now)
+            if refused is not None:
+                raise refused
+            ticket = self._write(call, in_force, held, own, int(now))
+            if ticket is not None:
+                return ticket
+            current = True
+        raise Refused("RateLimited", "The limits are contended at this moment.", retry_after=1)
+
+    def _look(self, call: _Call) -> None:
+        call.known.learn(self._table.get(counter_key(call.tenant)) or {}, self._clock(), call.calendar)
+
+    def _write(self, call: _Call, in_force: Terms, held: Hold, own: Windows, start: int) -> Ticket | None:
+        """Reserve `held`; None if a condition forbade it, and then the item as it is now is known."""
+        entry = call.entry(start, held, self._hold_seconds)
+        update, condition, values = reservation(in_force, held, entry, own, start, call.known.closed)
+        try:
+            item = self._table.update(
+                counter_key(call.tenant), update, condition=condition, values=values, returns="ALL_NEW"
+            )
+        except ConditionFailed as refused:
+            item = refused.item or {}
+            call.known.learn(item, self._clock(), call.calendar)
+            if entry not in item.get("inflight", ()):
+                return None  # else it is a success heard late
+        except Unavailable as problem:
+            if problem.sent:
+                call.doubtful = entry
+                with suppress(Unavailable):  # then the sweeper finds it
+                    release(self._table, call.tenant, entry)
+            raise
+        else:
+            call.known.learn(item, self._clock(), call.calendar)
+        return call.ticket(entry, held.max_tokens, item, in_force)
+
+    def _unlimited(self, call: _Call, problem: Unavailable) -> Ticket:
+        """The ticket of a tenant that is served although the counters are out of reach, or LimitsUnavailable."""
+        item = call.known.item or {}
+        in_force = terms(item, call.known.policy or call.policy)
+        closed = shut(in_force)
+        if closed is not None:
+            raise closed
+        if in_force.policy.limited and not in_force.policy.fail_open:
+            raise LimitsUnavailable("The tenant's limits cannot be checked at this moment.") from problem
+        held = hold(in_force, call.demand)
+        entry = call.doubtful or call.entry(int(self._clock()), held, self._hold_seconds)
+        return call.ticket(entry, held.max_tokens, item, in_force, unlimited=True)
+
+
+class _Known:
+    """What a container remembers of a tenant: the last answer, its policy, and the windows that it showed closed."""
+
+    __slots__ = ("_text", "closed", "item", "policy")
+
+    def __init__(self) -> None:
+        self.item: Mapping[str, Any] | None = None
+        self.policy: Policy | None = None
+        self.closed: list[str] = []
+        self._text: str | None = None
+
+    def learn(self, item: Mapping[str, Any], now: float, calendar: Calendar) -> None:
+        self.item = item
+        self.closed = closed_windows(item, now, calendar.offset(now))
+        text = item.get("policy")
+        if text != self._text:
+            self._text, self.policy = text, Policy.from_json(json.loads(text)) if text is not None else None
+
+
+class _Call:
+    """One call of `reserve`. `doubtful` is the entry of a write of which it is not known whether it took effect."""
+
+    __slots__ = ("calendar", "demand", "doubtful", "known", "policy", "profile_id", "request_id", "tenant")
+
+    def __init__(
+        self,
+        tenant: str,
+        request_id: str,
+        profile_id: str,
+        policy: Policy,
+        calendar: Calendar,
+        demand: Demand,
+        known: _Known,
+    ) -> None:
+        self.tenant = tenant
+        self.request_id = request_id
+        self.profile_id = profile_id
+        self.policy = policy
+        self.calendar = calendar
+        self.demand = demand
+        self.known = known
+        self.doubtful: bytes | None = None
+
+    def entry(self, start: int, held: Hold, hold_seconds: int) -> bytes:
+        offset = self.calendar.offset(start)
+        return encode_entry(
+            Entry(self.request_id, start, hold_seconds, held.amount, held.tokens, self.profile_id, offset)
+        )
+
+    def ticket(
+        self, entry: bytes, max_tokens: int, item: Mapping[str, Any], in_force: Terms, *, unlimited: bool = False
+    ) -> Ticket:
+        held = decode_entry(entry)
+        return Ticket(
+            self.tenant, self.request_id, held.start, held.amount, held.tokens, max_tokens, entry, item, in_force,
+            self.calendar, unlimited,
+        )  # fmt: skip

@@ -13,7 +13,10 @@ from typing import Any, NamedTuple
 
 from lambda_function.calendars import civil
 
-__all__ = ["Entry", "Windows", "amounts", "closed_windows", "decode_entries", "decode_entry", "encode_entry", "windows"]
+__all__ = [
+    "MOST_PICO", "MOST_TOKENS", "Entry", "Windows", "amounts", "closed_windows", "decode_entries", "decode_entry",
+    "encode_entry", "windows",
+]  # fmt: skip
 
 _DAY = 86400
 # A window is closed only this long after its end: clocks differ, and a write may arrive late.
@@ -24,6 +27,8 @@ _HOURS_KEPT = 25
 
 # Request id, start, hold, amount, tokens, profile id, offset in minutes: 48 bytes, 64 in base64.
 _ENTRY = Struct(">16sIHQI12sh")
+MOST_PICO = 2**64 - 1
+MOST_TOKENS = 2**32 - 1
 
 
 class Entry(NamedTuple):

@@ -99,7 +99,7 @@ class Demand(NamedTuple):
 
     `input_tokens` is the bound of the input and `input_cost` its price in pico-USD, `output_price` pico-USD per output
     token, both at the dearest rates that may apply. `max_tokens` is the request's own maxTokens, `model_max` the
-    `max_output_tokens` of models.json.
+    `max_output_tokens` of models.json. `proven` says that the bound comes from the text, not from the model's context.
     """
 
     input_tokens: int
@@ -107,6 +107,7 @@ class Demand(NamedTuple):
     output_price: int
     max_tokens: int | None = None
     model_max: int | None = None
+    proven: bool = True
 
 
 class Terms(NamedTuple):
@@ -163,17 +164,21 @@ def hold(terms: Terms, demand: Demand, most: int | None = None) -> Hold:
     """What `demand` would hold under `terms`, its answer clamped to `most` tokens.
 
     A request that names no maxTokens gets the tier's, else the model's; one whose limit on tokens a minute is smaller
-    than that gets what the limit has room for, because otherwise it could never pass.
+    than that gets what the limit has room for, because otherwise it could never pass. For the same reason a request
+    whose bound is the model's context (an image has far fewer tokens) holds at most a whole minute's tokens.
     """
+    limit = terms.tokens_per_minute
     longest = demand.max_tokens
     if longest is None:
         longest = demand.model_max or _MAX_TOKENS
-        if terms.tokens_per_minute is not None:
-            room = terms.tokens_per_minute - demand.input_tokens
-            if FEWEST_TOKENS <= room < longest:
-                longest = room
+        if limit is not None and FEWEST_TOKENS <= limit - demand.input_tokens < longest:
+            longest = limit - demand.input_tokens
     if terms.max_output_tokens is not None:
         longest = min(longest, terms.max_output_tokens)
     if most is not None:
         longest = min(longest, most)
-    return Hold(demand.input_cost + longest * demand.output_price, demand.input_tokens + longest, longest)
+    longest = max(longest, 0)  # a negative maxTokens is the model's to refuse, and must not pay in
+    tokens = demand.input_tokens + longest
+    if limit is not None and not demand.proven:
+        tokens = min(tokens, limit)
+    return Hold(demand.input_cost + longest * demand.output_price, tokens, longest)
