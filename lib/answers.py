@@ -13,7 +13,7 @@ _MISSING = frozenset({
     "NoSuchPublicAccessBlockConfiguration",
     "NoSuchLifecycleConfiguration", "NoSuchBucketPolicy", "ServerSideEncryptionConfigurationNotFoundError",
     "NotFound", "NotFoundException", "ResourceNotFoundException", "ResourceNotFound", "DashboardNotFoundError",
-    "PolicyNotFoundException",
+    "PolicyNotFoundException", "NoSuchResourceException",
 })  # fmt: skip
 _DENIED = frozenset({
     "403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException",

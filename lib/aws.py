@@ -25,10 +25,13 @@ __all__ = ["Aws", "Change", "Uncertain"]
 Sign = Literal["+", "~", "-"]
 
 _READS = ("describe_", "get_", "list_", "head_", "batch_get_", "query", "scan", "simulate_")
-# Creating these twice makes two, so an unknown outcome is looked up again rather than sent again.
-_NOT_IDEMPOTENT = frozenset(
-    {"import_rest_api", "create_rest_api", "create_api_key", "create_usage_plan", "create_deployment"}
-)
+# Doing these twice makes two or is refused, so after an unknown outcome we look again rather than send again.
+_NOT_IDEMPOTENT = frozenset({
+    "import_rest_api", "create_rest_api", "create_api_key", "create_usage_plan", "create_usage_plan_key",
+    "create_deployment", "create_bucket", "create_table", "delete_table", "update_table", "update_time_to_live",
+    "create_inference_profile", "create_role", "create_log_group", "create_function", "update_function_code",
+    "update_function_configuration", "add_permission", "update_item",
+})  # fmt: skip
 # Published control-plane rates, in seconds between calls:
 # docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 # docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html
@@ -46,6 +49,7 @@ _SECONDS_BETWEEN = {
 }
 _BROKEN_CONNECTION = (ConnectionError, HTTPClientError)
 _ATTEMPTS = 8
+_PATIENCE_SECONDS = 3.0
 
 
 class Change(NamedTuple):
@@ -63,6 +67,7 @@ class Aws:
     """The place changes happen: an account and Region, or a plan of one.
 
     `planning` makes `write` only say what it would do. `paced` keeps mutations under AWS's published rates.
+    `announce` hears each change, `tell` each sentence that is no change but worth knowing.
     `trace` hears each call's name, never its parameters: some of them are secrets.
     """
 
@@ -74,6 +79,7 @@ class Aws:
         planning: bool = False,
         paced: bool = True,
         announce: Callable[[Change], None] = lambda change: None,
+        tell: Callable[[str], None] = lambda sentence: None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
@@ -89,6 +95,9 @@ class Aws:
         self.clock = clock
         self._paced = paced
         self._announce = announce
+        self._tell = tell
+        self._passing: Callable[[ClientError], bool] | None = None
+        self._patience_ends = 0.0
         self._jitter = jitter
         self._trace = trace
         self._clients: dict[str, Any] = {}
@@ -189,6 +198,22 @@ class Aws:
                 raise NotReady(f"Gave up {sentence} after {seconds:.0f} s.", "Run the command again to go on.")
             self.sleep(every)
 
+    def note(self, sentence: str) -> None:
+        """Tell the operator something that changes nothing: what we wait for, what we could not find out."""
+        self._tell(sentence)
+
+    @contextmanager
+    def patient(self, passing: Callable[[ClientError], bool], seconds: float) -> Iterator[None]:
+        """Within the block, wait out refusals that `passing` recognises, for up to `seconds` altogether.
+
+        For changes that AWS needs time to believe, e.g. a role just made that Lambda cannot assume yet.
+        """
+        self._passing, self._patience_ends = passing, self.clock() + seconds
+        try:
+            yield
+        finally:
+            self._passing = None
+
     @contextmanager
     def _allowed(self) -> Iterator[None]:
         self._writing = True
@@ -202,7 +227,9 @@ class Aws:
     ) -> dict[str, Any]:
         """One call with retries. Throttling is always retried; an unknown outcome only if `again`."""
         method = getattr(self.client(service), operation)
-        for attempt in range(1, _ATTEMPTS + 1):
+        attempt = 0
+        while True:
+            attempt += 1
             self._pace(operation)
             if self._trace:
                 self._trace(f"    {service}.{operation} (attempt {attempt})")
@@ -210,6 +237,10 @@ class Aws:
                 answer: dict[str, Any] = method(**parameters)
                 return answer
             except ClientError as error:
+                if self._passing and self._passing(error) and self.clock() < self._patience_ends:
+                    attempt = 0
+                    self.sleep(_PATIENCE_SECONDS)
+                    continue
                 if not is_passing(error):
                     raise
                 if not is_throttled(error) and not again:
@@ -231,7 +262,6 @@ class Aws:
                     ) from error
             # "Full jitter": aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter
             self.sleep(min(20.0, 0.5 * 2**attempt) * self._jitter())
-        raise AssertionError("unreachable")
 
     def _pace(self, operation: str) -> None:
         gap = _SECONDS_BETWEEN.get(operation, 0.0) if self._paced else 0.0

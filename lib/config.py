@@ -74,7 +74,7 @@ class Config:
     `tenants` holds every tenant that a profile names, sorted. `prices` holds the rows of the models in use, in the
     snapshot's shape: int pico-USD per token. `monthly_budget` is pico-USD. `deployed` is the input of `State`: the
     block of that name, and the ids that the older file layout kept at top level. `notices` are sentences for the
-    operator about things that work, but perhaps not as meant.
+    operator about things that work, but perhaps not as meant. `create_roles` is the option --create-user-roles.
     """
 
     region: str
@@ -96,6 +96,7 @@ class Config:
     path: Path
     deployed: dict[str, Any]
     notices: tuple[str, ...] = ()
+    create_roles: bool = False
 
 
 def load(path: Path, models_path: Path, *, local: bool, region: str | None = None) -> Config:

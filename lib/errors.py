@@ -6,6 +6,7 @@
     ├── AwsError            AWS refused; says what we were doing
     │   ├── AccessDenied    403: never mistaken for "missing"
     │   └── NotReady        something did not become true in time
+    ├── Kept                teardown left a thing of ours because somebody else's things are in it
     └── LocalError          the embedded AWS could not be started or reached
 
 Built-in exceptions that reach the command line are our bugs and keep their traceback.
@@ -20,6 +21,7 @@ __all__ = [
     "AccessDenied",
     "AwsError",
     "ConfigError",
+    "Kept",
     "LocalError",
     "NotReady",
     "Problem",
@@ -83,6 +85,10 @@ class AccessDenied(AwsError):
 
 class NotReady(AwsError):
     """AWS accepted a change but it did not take effect in time."""
+
+
+class Kept(ProjectError):
+    """A thing of ours was left in place for the sake of what others put into it; all else was removed."""
 
 
 class LocalError(ProjectError):

@@ -48,6 +48,11 @@ class Names(NamedTuple):
         """Where Lambda writes a function's lines."""
         return f"/aws/lambda/{function}"
 
+    @property
+    def config_key(self) -> str:
+        """The key of the resolved configuration; deployments may share a bucket."""
+        return f"{self.deployment}/resolved.json"
+
     def tenant_topic(self, tenant: str) -> str:
         """The topic of a tenant's own contact; at most 256 of [A-Za-z0-9_-]."""
         return f"{self.topic}-{_slug(tenant)}"

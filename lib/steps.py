@@ -7,6 +7,7 @@ from typing import Protocol
 
 from lib.aws import Aws, Uncertain
 from lib.config import Config
+from lib.errors import Kept
 from lib.resources import (
     alarms,
     api,
@@ -29,7 +30,7 @@ from lib.state import State
 
 __all__ = ["STEPS", "Step", "remaining", "remove_all", "set_up"]
 
-_ATTEMPTS = 3
+_ATTEMPTS = 5
 
 
 class Step(Protocol):
@@ -37,16 +38,13 @@ class Step(Protocol):
 
     NAME: str
 
-    @staticmethod
-    def ensure(aws: Aws, config: Config, state: State) -> None:
+    def ensure(self, aws: Aws, config: Config, state: State) -> None:
         """Bring AWS to what config says: create, update what differs of what we own, leave the rest."""
 
-    @staticmethod
-    def remove(aws: Aws, config: Config, state: State) -> None:
+    def remove(self, aws: Aws, config: Config, state: State) -> None:
         """Remove what ensure made, found by state, name or ownership tag."""
 
-    @staticmethod
-    def remaining(aws: Aws, config: Config) -> list[str]:
+    def remaining(self, aws: Aws, config: Config) -> list[str]:
         """What is still there with our name or ownership tag, looked up without state; one line each."""
 
 
@@ -63,25 +61,38 @@ STEPS: tuple[Step, ...] = (
     keys,
     snapshot,
     schedule,
-    retired,
     alarms,
     dashboard,
     cost_tags,
+    retired,
 )
+# What can be known to fail before anything is made.
+_CHECKS = (role.check, profiles.check)
 
 
 def set_up(aws: Aws, config: Config, state: State, progress: Callable[[int, int, str], None]) -> None:
-    """Walk the steps. Raises the first ProjectError; what is done by then is on disk in `state`."""
+    """Check, then walk the steps. Raises the first ProjectError; what is done by then is on disk in `state`."""
+    for check in _CHECKS:
+        check(aws, config, state)
     for index, step in enumerate(STEPS):
         progress(index, len(STEPS), step.NAME)
         _persist(step.ensure, aws, config, state)
 
 
 def remove_all(aws: Aws, config: Config, state: State, progress: Callable[[int, int, str], None]) -> None:
-    """Walk the steps backwards; the `deployed` block goes last."""
+    """Walk the steps backwards; the `deployed` block goes last.
+
+    Where others' things keep one of ours from being removed, the rest is removed all the same, then Kept is raised.
+    """
+    kept: list[Kept] = []
     for index, step in enumerate(reversed(STEPS)):
         progress(index, len(STEPS), step.NAME)
-        _persist(step.remove, aws, config, state)
+        try:
+            _persist(step.remove, aws, config, state)
+        except Kept as reason:
+            kept.append(reason)
+    if kept:
+        raise Kept(" ".join(reason.message for reason in kept), kept[0].hint)
     if not aws.planning:
         state.clear()
 
