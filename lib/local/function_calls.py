@@ -11,7 +11,7 @@ from typing import Any
 from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.models import lambda_backends
 
-__all__ = ["Refusal", "call", "find_function", "in_background", "invoke_as"]
+__all__ = ["Refusal", "Start", "call", "find_function", "in_background", "invoke_as"]
 
 
 class Refusal(Exception):
@@ -23,7 +23,7 @@ def in_background(work: Callable[[], object]) -> None:
     threading.Thread(target=work, name="function-call", daemon=True).start()
 
 
-Start = Callable[[Callable[[], object]], None]
+Start = Callable[[Callable[[], object]], object]
 
 
 def find_function(function_arn: str) -> Any:

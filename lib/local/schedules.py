@@ -20,7 +20,7 @@ from moto.scheduler.exceptions import ValidationException as ScheduleInvalid
 from moto.scheduler.models import EventBridgeSchedulerBackend, scheduler_backends
 
 from lib.local import clock
-from lib.local.function_calls import Refusal, call, find_function, in_background, invoke_as
+from lib.local.function_calls import Refusal, Start, call, find_function, in_background, invoke_as
 from lib.local.metric_store import Metric, store_of
 from lib.local.schedule_expressions import ScheduleExpression
 
@@ -30,7 +30,7 @@ __all__ = ["Schedules", "install"]
 class Schedules:
     """Fires what is due; `tick` about once a second. `start` runs a call, by default in the background."""
 
-    def __init__(self, start: Callable[[Callable[[], object]], None] = in_background) -> None:
+    def __init__(self, start: Start = in_background) -> None:
         self._start = start
 
     def tick(self, now: float | None = None) -> None:

@@ -13,14 +13,11 @@ from moto import mock_aws
 
 from lib.local.observability import INSTALLS
 
-REGION = "us-east-1"
-ACCOUNT = "123456789012"
-
 
 @functools.cache
 def _client(service: str) -> Any:
     # one attempt: a refusal is to be seen, not retried away
-    return boto3.client(service, region_name=REGION, config=Config(retries={"total_max_attempts": 1}))
+    return boto3.client(service, region_name="us-east-1", config=Config(retries={"total_max_attempts": 1}))
 
 
 @pytest.fixture
