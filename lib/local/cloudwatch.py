@@ -25,10 +25,11 @@ class CloudWatchEndpoint(MetricOperations, AlarmOperations, AnomalyOperations, D
 
     def _tagged(self, arn: str) -> CloudWatchBackend:
         """The backend that holds the resource. Raises ResourceNotFoundException."""
-        dashboard = arn.partition(":dashboard/")[2]
-        if dashboard in self._home.dashboards:
+        dashboard = self._home.dashboards.get(arn.partition(":dashboard/")[2])
+        if dashboard is not None and dashboard.arn == arn:
             return self._home
-        if arn in {alarm.alarm_arn for alarm in self.cloudwatch_backend.alarms.values()}:
+        alarm = self.cloudwatch_backend.alarms.get(arn.partition(":alarm:")[2])
+        if alarm is not None and alarm.alarm_arn == arn:
             return self.cloudwatch_backend
         raise ResourceNotFoundException(f"The resource {arn} does not exist")
 
