@@ -35,9 +35,7 @@ def _import(backend: Any, api_doc: dict[str, Any], fail_on_warnings: bool) -> An
     return api
 
 
-def _put(
-    backend: Any, function_id: str, api_doc: dict[str, Any], fail_on_warnings: bool, mode: str = "merge"
-) -> Any:
+def _put(backend: Any, function_id: str, api_doc: dict[str, Any], fail_on_warnings: bool, mode: str = "merge") -> Any:
     api = _put_rest_api(backend, function_id, api_doc, False, mode)
     if mode == "overwrite":
         api.gateway_responses = {}

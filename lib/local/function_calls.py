@@ -51,9 +51,14 @@ def invoke_as(
     Raises Refusal unless the function exists and its resource policy allows it.
     """
     function = find_function(function_arn)
-    if not any(_allows(statement, principal, source_arn) for statement in function.policy.statements):
+    if not allows_source(function, principal, source_arn):
         raise Refusal(f"{principal} is not authorized to perform: lambda:InvokeFunction on {function_arn}")
     call(function, event, start)
+
+
+def allows_source(function: Any, principal: str, source_arn: str) -> bool:
+    """Whether the function's own policy lets the service `principal` call it for the resource `source_arn`."""
+    return any(_allows(statement, principal, source_arn) for statement in function.policy.statements)
 
 
 def _allows(statement: Mapping[str, Any], principal: str, source_arn: str) -> bool:

@@ -10,7 +10,7 @@ from moto.servicequotas.exceptions import NoSuchResource
 from moto.servicequotas.models import servicequotas_backends
 from moto.servicequotas.responses import ServiceQuotasResponse
 
-__all__ = ["QuotasEndpoint", "install", "set_quota"]
+__all__ = ["QuotasEndpoint", "install", "quota_of", "set_quota"]
 
 SERVICES = {"bedrock": "Amazon Bedrock", "lambda": "AWS Lambda", "apigateway": "Amazon API Gateway"}
 # (service, code) -> name, default value, adjustable
@@ -26,6 +26,12 @@ def set_quota(account: str, region: str, service: str, code: str, value: float) 
     if (service, code) not in QUOTAS:
         raise KeyError(f"{service} {code}")
     servicequotas_backends[account][region].__dict__.setdefault("local_values", {})[service, code] = value
+
+
+def quota_of(account: str, region: str, service: str, code: str) -> float:
+    """The value in force."""
+    held = servicequotas_backends[account][region].__dict__.get("local_values", {})
+    return float(held.get((service, code), QUOTAS[service, code][1]))
 
 
 class QuotasEndpoint(ServiceQuotasResponse):
