@@ -24,10 +24,10 @@ KINDS: Mapping[str, tuple[str, int] | None] = {
 
 
 class Fault(NamedTuple):
-    """One fault, for the next `count` calls of `profile` ("" for any)."""
+    """One fault, for the next `times` calls of `profile` ("" for any)."""
 
     kind: str
-    count: int
+    times: int
     profile: str
     seconds: float
 
@@ -59,8 +59,8 @@ class Faults:
         with self._lock:
             for index, fault in enumerate(self._waiting):
                 if fault.profile in ("", profile):
-                    if fault.count > 1:
-                        self._waiting[index] = fault._replace(count=fault.count - 1)
+                    if fault.times > 1:
+                        self._waiting[index] = fault._replace(times=fault.times - 1)
                     else:
                         del self._waiting[index]
                     return fault

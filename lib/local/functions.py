@@ -122,6 +122,7 @@ class _Worker:
         day = time.strftime("%Y/%m/%d", time.gmtime(clock.now()))
         self.stream = f"{day}/[$LATEST]{uuid.uuid4().hex}"
         self.timed_out = False
+        self._arn: str = function.function_arn
         self._channel = ours
         environment = _environment(function, self.stream)
         self._process = subprocess.Popen(
@@ -143,8 +144,12 @@ class _Worker:
     def run(self, event: Any, request_id: str, seconds: int) -> tuple[dict[str, Any], list[str]]:
         """(answer, lines written). Raises _Lost if the process dies or takes more than `seconds`."""
         message = {
-            "event": event, "request_id": request_id, "arn": "", "seconds": seconds, "offset": clock.now() - time.time(),
-        }  # fmt: skip
+            "event": event,
+            "request_id": request_id,
+            "arn": self._arn,
+            "seconds": seconds,
+            "offset": clock.offset(),
+        }
         content = json.dumps(message).encode()
         deadline = time.monotonic() + seconds
         try:
@@ -159,7 +164,8 @@ class _Worker:
     def _receive(self, size: int, deadline: float) -> bytes:
         parts = []
         while size:
-            ready, _, _ = select.select([self._channel, self._output], [], [], max(0, deadline - time.monotonic()))
+            watched: list[Any] = [self._channel, self._output]
+            ready, _, _ = select.select(watched, [], [], max(0, deadline - time.monotonic()))
             if not ready:
                 self.timed_out = True
                 raise TimeoutError
@@ -282,10 +288,8 @@ def _environment(function: Any, stream: str) -> dict[str, str]:
 def _log(function: Any, stream: str, request_id: str, lines: list[str], milliseconds: float) -> None:
     """The lines a function writes, between the three that Lambda itself writes."""
     now = int(clock.now() * 1000)
-    report = (
-        f"REPORT RequestId: {request_id}\tDuration: {milliseconds:.2f} ms\tBilled Duration: {int(milliseconds) + 1} ms\t"
-        f"Memory Size: {function.memory_size} MB"
-    )
+    took = f"Duration: {milliseconds:.2f} ms\tBilled Duration: {int(milliseconds) + 1} ms"
+    report = f"REPORT RequestId: {request_id}\t{took}\tMemory Size: {function.memory_size} MB"
     written = [f"START RequestId: {request_id} Version: $LATEST", *lines, f"END RequestId: {request_id}", report]
     logs, group = function.logs_backend, function.logs_group_name
     logs.ensure_log_group(group)
