@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from lambda_function.request import Refusal
+from lambda_function.resolve import Resolver
 from lib.config import Config, load
 from lib.deployment_checks import DEFAULTS
 from lib.errors import ConfigError, Problem
@@ -220,6 +222,26 @@ def test_what_works_but_perhaps_not_as_meant_is_a_notice(
 ) -> None:
     (notice,) = loaded(written(document(**change))).notices
     assert all(word in notice for word in words), notice
+
+
+HEADERS = "Accept Accept-Encoding Authorization Cache-Control Content-Length Content-Type Cookie Date Expect From Host"
+HEADERS += " Origin Range Region Tags TE Upgrade User-Agent Via Warning X-Amz-Date X-Amzn-Trace-Id X-Api-Key"
+HEADERS += " X-Forwarded-For Inference-Profile-Id Inference-Profile-Name s3_bucket_name ApplicationID Environment x.y"
+
+
+@pytest.mark.parametrize("key", HEADERS.split())
+def test_a_tag_key_that_the_api_does_not_read_as_a_header_is_told(written: Callable[[Any], Path], key: str) -> None:
+    profiles = [{"name": name, "tags": [tag("TenantID", "A"), tag(key, name)]} for name in ("one", "two")]
+    told = any("only in the header `tags`" in notice for notice in loaded(written(document(profiles=profiles))).notices)
+    rows = [
+        {"name": name, "id": name, "arn": name, "tenant": "A", "model": "", "version": "", "tags": {key: name}}
+        for name in ("one", "two")
+    ]
+    try:
+        read = Resolver(rows, "us-east-1").resolve("A", {key.lower(): "two"}).name == "two"
+    except Refusal:
+        read = False
+    assert told is not read
 
 
 def test_another_region_may_be_asked_for(written: Callable[[Any], Path]) -> None:
