@@ -231,14 +231,22 @@ HEADERS += " X-Forwarded-For Inference-Profile-Id Inference-Profile-Name s3_buck
 
 @pytest.mark.parametrize("key", HEADERS.split())
 def test_a_tag_key_that_the_api_does_not_read_as_a_header_is_told(written: Callable[[Any], Path], key: str) -> None:
-    profiles = [{"name": name, "tags": [tag("TenantID", "A"), tag(key, name)]} for name in ("one", "two")]
+    profiles = [{"name": name, "tags": [tag("TenantID", "A"), tag(key, f"value {name}")]} for name in ("one", "two")]
     told = any("only in the header `tags`" in notice for notice in loaded(written(document(profiles=profiles))).notices)
     rows = [
-        {"name": name, "id": name, "arn": name, "tenant": "A", "model": "", "version": "", "tags": {key: name}}
+        {
+            "name": name,
+            "id": name,
+            "arn": name,
+            "tenant": "A",
+            "model": "",
+            "version": "",
+            "tags": {key: f"value {name}"},
+        }
         for name in ("one", "two")
     ]
     try:
-        read = Resolver(rows, "us-east-1").resolve("A", {key.lower(): "two"}).name == "two"
+        read = Resolver(rows, "us-east-1").resolve("A", {key.lower(): "value two"}).name == "two"
     except Refusal:
         read = False
     assert told is not read
