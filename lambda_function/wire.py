@@ -1,0 +1,186 @@
+"""Signed HTTPS requests to AWS, without a service model: bodies pass through as they are.
+
+    Wire.call ── sigv4.Signer          who asks
+              ── connection.Connection  socket, TLS, deadline
+                 └─ replies.Reader      HTTP/1.1 framing
+
+    WireError            no reply; `sent` says whether the request may have been processed
+    └─ WireTimeout       the deadline passed first
+
+Nothing is retried but what surely was not sent, and, where the caller says `idempotent`, what went into a reused
+connection that broke.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+
+from lambda_function.connection import Address, Connection, WireError, WireTimeout
+from lambda_function.replies import Reply
+from lambda_function.sigv4 import Credentials, Signer, digest
+
+__all__ = ["Credentials", "Reply", "Wire", "WireError", "WireTimeout", "environment_credentials"]
+
+# Seconds that a connection may lie idle before it is replaced. A frozen container does not hear that the service closed
+# it, and a request written into it then has an unknown outcome, which is money; reconnecting costs milliseconds.
+_IDLE = 20.0
+_NAMES = {"bedrock-runtime": "bedrock", "cloudwatch": "monitoring"}  # where the signing name is another
+_HOSTS = {"cloudwatch": "monitoring"}
+_CONTENT_TYPES = {
+    "bedrock-runtime": "application/json",
+    "dynamodb": "application/x-amz-json-1.0",
+    "sns": "application/x-www-form-urlencoded",
+    "cloudwatch": "application/x-www-form-urlencoded",
+}
+
+
+def environment_credentials() -> Credentials:
+    """The credentials of the function's role, as Lambda sets them. Raises KeyError if there are none."""
+    environ = os.environ
+    return Credentials(
+        environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"], environ.get("AWS_SESSION_TOKEN") or None
+    )
+
+
+class Wire:
+    """Calls AWS in one Region. Idle connections are kept per host; threads may share a Wire."""
+
+    def __init__(
+        self,
+        region: str,
+        credentials: Callable[[], Credentials] = environment_credentials,
+        endpoint_url: str | None = None,
+        clock: Callable[[], float] = time.time,
+        suffix: str = "amazonaws.com",
+    ) -> None:
+        """`endpoint_url` replaces the hosts of all services; `suffix` is the partition's; `clock` is in epoch seconds."""
+        self._region = region
+        self._credentials = credentials
+        self._override = _address(endpoint_url) if endpoint_url else None
+        self._clock = clock
+        self._suffix = suffix
+        self._routes: dict[str, _Route] = {}
+        self._idle: dict[Address, list[tuple[Connection, float]]] = {}
+
+    def call(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        *,
+        query: str = "",
+        timeout: float = 5.0,
+        idempotent: bool = False,
+    ) -> Reply:
+        """Send one signed request and return its reply, whatever its status. Raises WireError.
+
+        `path` and `query` are encoded once. `timeout` is in seconds, for everything from connecting to the reply's last
+        byte (but for the resolver's own time). `idempotent` permits a second try after a reused connection broke.
+        """
+        deadline = time.monotonic() + timeout
+        route = self._routes.get(service) or self._route(service)
+        head = self._head(route, method, path, query, body, headers)
+        tried = False
+        while True:
+            kept = None if tried else self._kept(route.address)
+            connection = kept or Connection(route.address, deadline)
+            try:
+                reply = connection.exchange(head, body, bodiless=method == "HEAD", deadline=deadline)
+            except WireError as problem:
+                if not kept or isinstance(problem, WireTimeout) or (problem.sent and not idempotent):
+                    raise
+                tried = True
+                continue
+            finally:
+                if connection.reusable:
+                    self._idle.setdefault(route.address, []).append((connection, self._clock()))
+                else:
+                    connection.close()
+            return reply
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        for kept in self._idle.values():
+            while kept:
+                kept.pop()[0].close()
+
+    def _kept(self, address: Address) -> Connection | None:
+        """An idle connection that is still open, the last used first."""
+        kept = self._idle.get(address)
+        while kept:
+            try:
+                connection, since = kept.pop()
+            except IndexError:  # another thread took the last one
+                break
+            if abs(self._clock() - since) < _IDLE and connection.usable():
+                return connection
+            connection.close()
+        return None
+
+    def _route(self, service: str) -> _Route:
+        host = f"{_HOSTS.get(service, service)}.{self._region}.{self._suffix}"
+        address = self._override or Address(host, 443, True)
+        signer = Signer(self._region, _NAMES.get(service, service), encode_path=service != "s3")
+        route = self._routes[service] = _Route(address, signer, service)
+        return route
+
+    def _head(
+        self, route: _Route, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str] | None
+    ) -> bytes:
+        """The request line and headers, signed, with the empty line that ends them. Every header is signed."""
+        credentials = self._credentials()
+        payload = digest(body)
+        signed = {
+            "host": route.host,
+            "x-amz-date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock())),
+        }
+        if credentials.token:
+            signed["x-amz-security-token"] = credentials.token
+        if route.hashed:
+            signed["x-amz-content-sha256"] = payload
+        if body and route.content_type:
+            signed["content-type"] = route.content_type
+        if headers:
+            for name, value in headers.items():
+                signed[name.lower()] = value
+        authorization = route.signer.authorization(method, path, query, signed, payload, credentials)
+        target = f"{path}?{query}" if query else path
+        lines = "\r\n".join([f"{name}: {value}" for name, value in signed.items()])
+        length = f"content-length: {len(body)}\r\n" if body or method in ("POST", "PUT") else ""
+        head = f"{method} {target} HTTP/1.1\r\n{lines}\r\nauthorization: {authorization}\r\n{length}\r\n"
+        # A line break or a space smuggled into a path or a value would be another request.
+        lines_meant = len(signed) + 3 + bool(length)
+        if head.count("\n") != lines_meant or head.count("\r") != lines_meant or " " in target:
+            raise ValueError("a path or header that cannot be sent")
+        return head.encode("ascii")
+
+
+class _Route:
+    """What all requests to a service share."""
+
+    __slots__ = ("address", "content_type", "hashed", "host", "signer")
+
+    def __init__(self, address: Address, signer: Signer, service: str) -> None:
+        self.address = address
+        self.signer = signer
+        self.content_type = _CONTENT_TYPES.get(service, "")
+        self.hashed = service == "s3"  # only S3 wants the payload's hash as a header
+        name = f"[{address.host}]" if ":" in address.host else address.host
+        self.host = name if address.port == (443 if address.tls else 80) else f"{name}:{address.port}"
+
+
+def _address(url: str) -> Address:
+    """The address of an endpoint URL: `http://host:port` or `https://host`, and no path. Raises ValueError."""
+    scheme, separator, rest = url.partition("://")
+    rest = rest.removesuffix("/")
+    host, colon, port = rest.rpartition(":")
+    if not colon or port.endswith("]"):  # an IPv6 address in brackets is full of colons
+        host, port = rest, "443" if scheme == "https" else "80"
+    host = host.removeprefix("[").removesuffix("]")
+    if scheme not in ("http", "https") or not separator or not host or not port.isdecimal() or "/" in host:
+        raise ValueError(f"{url!r} is no endpoint URL: http://host:port or https://host:port")
+    return Address(host, int(port), scheme == "https")
