@@ -100,9 +100,7 @@ def _quota(aws: Aws) -> int | None:
     try:
         answer = aws.read("service-quotas", "get_service_quota", ServiceCode="bedrock", QuotaCode=_QUOTA)
     except AccessDenied:
-        aws.note(
-            f"The quota of inference profiles ({_QUOTA}) may not be read; creating will say if it is too small."
-        )
+        aws.note(f"The quota of inference profiles ({_QUOTA}) may not be read; creating will say if it is too small.")
         return None
     return int(answer["Quota"]["Value"]) if answer else None
 
@@ -187,24 +185,31 @@ def _create(aws: Aws, names: Names, state: State, wanted: _Wanted, taken: set[st
 
 def _repair_tags(aws: Aws, names: Names, state: State, wanted: list[_Wanted], current: dict[str, Owned | None]) -> None:
     """Set the tags that the configuration names, remove those it named when it was last written; leave all others."""
-    before: dict[str, set[str]] | None = None
+    formerly: dict[str, set[str]] | None = None
     for item in wanted:
         owned = current[item.profile.name]
         if owned is None:
             continue
         extra = owned.tags.keys() - item.tags.keys()
-        if extra:
-            if before is None:
-                before = stored_tags(stored(aws, state.get("bucket"), names.config_key))
-            stale = sorted(extra & before.get(owned.found.id, set()))
-            if stale:
-                aws.write(
-                    "~", f"removing {', '.join(stale)} from inference profile {item.profile.name}", "bedrock",
-                    "untag_resource", resourceARN=owned.found.arn, tagKeys=stale,
-                )  # fmt: skip
+        if extra and formerly is None:
+            formerly = _formerly_given(aws, names, state)
+        stale = sorted(extra & (formerly or {}).get(owned.found.id, set()))
+        if stale:
+            aws.write(
+                "~", f"removing {', '.join(stale)} from inference profile {item.profile.name}", "bedrock",
+                "untag_resource", resourceARN=owned.found.arn, tagKeys=stale,
+            )  # fmt: skip
         differing = {key: value for key, value in item.tags.items() if owned.tags.get(key) != value}
         if differing:
             aws.write(
                 "~", f"tagging inference profile {item.profile.name}", "bedrock", "tag_resource",
                 resourceARN=owned.found.arn, tags=[{"key": key, "value": value} for key, value in differing.items()],
             )  # fmt: skip
+
+
+def _formerly_given(aws: Aws, names: Names, state: State) -> dict[str, set[str]]:
+    """Profile id -> the tag keys it was given, by the configuration last written to this bucket or a former one."""
+    given: dict[str, set[str]] = {}
+    for bucket in [*state.group("retired_buckets"), state.get("bucket")]:
+        given |= stored_tags(stored(aws, bucket, names.config_key))
+    return given

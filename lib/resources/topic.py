@@ -33,23 +33,17 @@ def ensure(aws: Aws, config: Config, state: State) -> None:
     """A topic and its subscription for the operator and each tenant with a contact; what is left over is retired."""
     names = names_of(config, aws.account)
     admin = _Wanted(names.topic, config.sns_email, names.tags, for_alarms=True)
-    former = {state.get("topic_arn"), *state.group("tenant_topic_arns").values()} - {None}
-    admin_arn = _ensure_topic(aws, names, state, admin)
-    state.keep("topic_arn", admin_arn)
-    tenants: dict[str, str] = {}
-    for tenant in config.tenants.values():
-        if tenant.contact_email:
-            tags = {**names.tags, TENANT_TAG: tenant.name}
-            wanted = _Wanted(names.tenant_topic(tenant.name), tenant.contact_email, tags, for_alarms=False)
-            tenants[tenant.name] = _ensure_topic(aws, names, state, wanted)
-            state.keep_in("tenant_topic_arns", tenant.name, tenants[tenant.name])
-    # A running function may still publish to these for a while: lib/resources/retired.py deletes them.
-    in_use = {admin_arn, *tenants.values()}
-    for arn in sorted((former | set(_ours(aws, names))) - in_use):
-        state.keep_in("retired_topics", arn, True)
-    for arn in in_use & state.group("retired_topics").keys():
-        state.forget_in("retired_topics", arn)
-    state.keep("tenant_topic_arns", tenants)
+    contacts = {tenant.name: tenant.contact_email for tenant in config.tenants.values() if tenant.contact_email}
+    tenants = {
+        name: _Wanted(names.tenant_topic(name), address, {**names.tags, TENANT_TAG: name}, for_alarms=False)
+        for name, address in contacts.items()
+    }
+    _retire(aws, names, state, {_arn(aws, wanted.name) for wanted in (admin, *tenants.values())})
+    state.keep("topic_arn", _ensure_topic(aws, names, state, admin))
+    for name, wanted in tenants.items():
+        state.keep_in("tenant_topic_arns", name, _ensure_topic(aws, names, state, wanted))
+    for name in state.group("tenant_topic_arns").keys() - tenants.keys():
+        state.forget_in("tenant_topic_arns", name)
 
 
 def remove(aws: Aws, config: Config, state: State) -> None:
@@ -75,8 +69,20 @@ def _ours(aws: Aws, names: Names) -> list[str]:
     return [arn for arn in named if is_tagged(_tags(aws, arn), names)]
 
 
+def _retire(aws: Aws, names: Names, state: State, in_use: set[str]) -> None:
+    """Note our topics that are no longer in use, before state forgets them.
+
+    A running function may still publish to them for a while: lib/resources/retired.py deletes them.
+    """
+    former = {state.get("topic_arn"), *state.group("tenant_topic_arns").values()} - {None}
+    for arn in sorted((former | set(_ours(aws, names))) - in_use):
+        state.keep_in("retired_topics", arn, True)
+    for arn in in_use & state.group("retired_topics").keys():
+        state.forget_in("retired_topics", arn)
+
+
 def _ensure_topic(aws: Aws, names: Names, state: State, wanted: _Wanted) -> str:
-    arn = f"arn:{aws.partition}:sns:{aws.region}:{aws.account}:{wanted.name}"
+    arn = _arn(aws, wanted.name)
     attributes = _attributes(aws, arn)
     digest = _digest(wanted.address)
     if attributes is None:
@@ -180,6 +186,10 @@ def _tags(aws: Aws, arn: str) -> dict[str, str]:
 
 def _tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _arn(aws: Aws, name: str) -> str:
+    return f"arn:{aws.partition}:sns:{aws.region}:{aws.account}:{name}"
 
 
 def _name(arn: str) -> str:
