@@ -15,7 +15,7 @@ from lambda_function.limits import Hold, Terms
 __all__ = ["removal", "reservation"]
 
 _SOUND = (
-    "NOT contains(inflight, :e) AND NOT contains(void, :e) AND attribute_not_exists(suspended)"
+    "NOT contains(inflight, :e) AND NOT contains(voided, :e) AND attribute_not_exists(suspended)"
     " AND (attribute_not_exists(inflight) OR size(inflight) < :c)"
 )
 

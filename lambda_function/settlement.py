@@ -84,14 +84,14 @@ def sweep_up(table: Table, tenant: str, entry: bytes) -> bool:
 def release(table: Table, tenant: str, entry: bytes) -> None:
     """Undo a reserve of unknown outcome, and see to it that it never takes effect should it still be on its way.
 
-    An entry that is not there is put into the set `void`, which every reserve must find without it. Raises Unavailable.
+    An entry that is not there is put into the set `voided`, which every reserve must find without it. Raises Unavailable.
     """
     held = decode_entry(entry)
     own = windows(held.start, held.offset)
     values: dict[str, Any] = {":e": entry, ":E": {entry}}
     back = {":a": -held.amount, ":t": -held.tokens, ":o": -1}
     for expression, condition, numbers in (
-        ("ADD void :E", f"NOT {_HERE}", {}),
+        ("ADD voided :E", f"NOT {_HERE}", {}),
         (
             f"ADD {own.month} :a, {own.day} :a, {own.tokens} :t, {own.requests} :o DELETE inflight :E",
             _HERE,
@@ -110,7 +110,7 @@ def release(table: Table, tenant: str, entry: bytes) -> None:
 def charge(table: Table, tenant: str, entry: bytes, cost: int, tokens: int) -> dict[str, Any]:
     """Count a request that was served while the counters were out of reach; the counter item after it.
 
-    At most once: a lost answer is not asked for again. The entry goes to `void`, because its reserve may still be on
+    At most once: a lost answer is not asked for again. The entry goes to `voided`, because its reserve may still be on
     its way. Raises Unavailable.
     """
     held = decode_entry(entry)
@@ -118,7 +118,7 @@ def charge(table: Table, tenant: str, entry: bytes, cost: int, tokens: int) -> d
     money = ", ".join(f"{window} :c" for window in (own.month, own.day, own.five, own.hour))
     return table.update(
         counter_key(tenant),
-        f"ADD {money}, {own.tokens} :t, {own.requests} :o, void :E",
+        f"ADD {money}, {own.tokens} :t, {own.requests} :o, voided :E",
         values={":E": {entry}, ":c": cost, ":t": tokens, ":o": 1},
         returns="ALL_NEW",
     )

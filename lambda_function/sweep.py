@@ -53,9 +53,9 @@ def sweep(
         held = decode_entry(data)
         if held.expiry + LINGER <= now:
             closed += _settle(table, tenant, data, table.get(record_key(tenant, held.request_id, held.start)) or {})
-    void = {data for data in item.get("void", ()) if decode_entry(data).expiry + LINGER <= now}
-    if void:
-        table.update(counter_key(tenant), "DELETE void :E", values={":E": void}, idempotent=True)
+    voided = {data for data in item.get("voided", ()) if decode_entry(data).expiry + LINGER <= now}
+    if voided:
+        table.update(counter_key(tenant), "DELETE voided :E", values={":E": voided}, idempotent=True)
     return Swept(finished, estimated, closed)
 
 

@@ -44,6 +44,7 @@ def open_place(options: Options, output: Output, *, start: bool = False) -> Plac
     folder = options.config.resolve().parent / ".local"
     state_path = folder / "config.json" if options.local else options.config.resolve()
     state = State(state_path, frozen=options.plan, seed=None if options.local else config.deployed)
+    endpoint: str | None
     if options.local:
         endpoint = _embedded(options, output, folder, state, start=start)
         session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=config.region)  # noqa: S106

@@ -6,6 +6,7 @@ import functools
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping
+from http.client import responses
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -19,7 +20,6 @@ from lib.local.console import Console
 __all__ = ["Dispatcher"]
 
 StartResponse = Callable[..., Any]
-_REASONS = {200: "OK", 204: "No Content", 400: "Bad Request", 403: "Forbidden", 404: "Not Found"}
 _API = "/_user_request_"
 
 
@@ -28,7 +28,8 @@ class Dispatcher:
 
     def __init__(self, routes: Mapping[tuple[str, str], Handler], console: Console) -> None:
         # moto lists its package folder for each request; the answer never changes.
-        backends.list_of_moto_modules = functools.cache(backends.list_of_moto_modules)
+        modules = tuple(backends.list_of_moto_modules())
+        backends.list_of_moto_modules = lambda: modules
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._moto.get_backend_for_host = functools.cache(self._moto.get_backend_for_host)
         self._routes = routes
@@ -117,7 +118,7 @@ def _body(environ: Mapping[str, Any]) -> bytes:
 
 
 def _send(start_response: StartResponse, status: int, headers: list[tuple[str, str]], body: bytes) -> Iterable[bytes]:
-    start_response(f"{status} {_REASONS.get(status, 'Answer')}", [*headers, ("content-length", str(len(body)))])
+    start_response(f"{status} {responses.get(status, 'Answer')}", [*headers, ("content-length", str(len(body)))])
     return [body]
 
 

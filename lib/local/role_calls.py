@@ -63,12 +63,12 @@ def check(method: str, path: str, query: str, headers: Mapping[str, str], body: 
 
 
 def _scope(authorization: str) -> tuple[str, str, str] | None:
-    """(access key, Region, service) of a signature."""
+    """(access key, service, Region) of a signature."""
     _, found, rest = authorization.partition("Credential=")
     if not found:
         return None
     parts = rest.partition(",")[0].split("/")
-    return parts[0], parts[2], parts[3]
+    return parts[0], parts[3], parts[2]
 
 
 def _policies(account: str, role_name: str) -> list[Mapping[str, Any]]:
