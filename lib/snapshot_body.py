@@ -52,7 +52,24 @@ def render(config: Config, place: Place, ids: Mapping[str, Any], now: float) -> 
         "models": config.prices,
         "profiles": [_profile(profile, place, ids["profile_ids"][profile.name]) for profile in config.profiles],
     }
+    _add_rehearsal(body, ids.get("rehearsal"))
     return _json({**body, "version": hashlib.sha256(_json(body)).hexdigest()[:12]})
+
+
+def _add_rehearsal(body: dict[str, Any], rehearsal: Mapping[str, Any] | None) -> None:
+    """While setup rehearses: the reserved tenant, its budget, and a profile that it borrows. It notifies nobody."""
+    if rehearsal:
+        policy = {
+            "tier": "_rehearsal",
+            "timezone": "UTC",
+            "monthly_budget": rehearsal["budget"],
+            "actions": {"yellow": [], "orange": [], "red": []},
+        }
+        borrowed = next(row for row in body["profiles"] if row["name"] == rehearsal["profile"])
+        body["tenants"] = {**body["tenants"], "_rehearsal": {"policy": policy, "key_hint": ""}}
+        own = {**borrowed, "name": "_rehearsal", "tenant": "_rehearsal", "tags": {"TenantID": "_rehearsal"}}
+        body["profiles"] = [*body["profiles"], own]
+        body["zones"].setdefault("UTC", {"first": 0, "transitions": []})
 
 
 def profile_version(profile: Profile) -> str:

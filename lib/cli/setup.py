@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from typing import Any
 
 import click
 
 from lib.cli.options import Options, changing_options, common_options, told
 from lib.cli.place import Place, confirm, open_place
 from lib.output import Output
+from lib.rehearsal import Call, Reply, forget, rehearse
 from lib.report_lines import calling_line, fetched_key, key_value, tenant_lines
+from lib.state import State
 from lib.steps import set_up
+from lib.web import post_json
 
 __all__ = ["main"]
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--create-user-roles", is_flag=True, help="Create the least-privilege roles the functions run with.")
+@click.option("--no-rehearsal", is_flag=True, help="Do not prove, after changes, that a budget of one cent bites.")
 @changing_options
 @common_options
 @told
-def main(options: Options, output: Output, create_user_roles: bool) -> None:
+def main(options: Options, output: Output, create_user_roles: bool, no_rehearsal: bool) -> None:
     """Bring AWS to what config.json says: create, update what differs, remove what it no longer has.
 
     Running it again changes nothing; a run that died is finished by the next.
@@ -34,12 +39,29 @@ def main(options: Options, output: Output, create_user_roles: bool) -> None:
     state.keep("account", aws.account)
     state.keep("region", aws.region)
     state.keep("endpoint_url", aws.endpoint_url)
+    if state.get("rehearsal"):
+        forget(aws, config, state)
     set_up(aws, config, state, output.step)
     if options.plan:
         output.result(_counted(place))
         sys.exit(2 if options.detailed_exitcode and aws.changes else 0)
     output.say(_counted(place))
+    if aws.changes and not no_rehearsal:
+        output.say("Proving that limits bite, on tenant _rehearsal with a budget of one cent.")
+        output.say(rehearse(aws, config, state, _caller(state)))
     _show(place, output)
+
+
+def _caller(state: State) -> Call:
+    """Calls the deployed API as the rehearsal does: a tenant's program with a key."""
+    url = f"{state.get('api_url')}/invoke"
+
+    def call(key: str, request: dict[str, Any]) -> Reply:
+        answer = post_json(url, request, {"x-api-key": key})
+        error = answer.body.get("error", {}) if isinstance(answer.body, dict) else {}
+        return Reply(answer.status, str(error.get("code", "")))
+
+    return call
 
 
 def _counted(place: Place) -> str:
