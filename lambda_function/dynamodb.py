@@ -175,7 +175,10 @@ class Table:
                 passing, sent, said = True, problem.sent, str(problem)
             else:
                 if reply.status == 200:
-                    return json.loads(reply.body)  # type: ignore[no-any-return]
+                    try:
+                        return json.loads(reply.body)  # type: ignore[no-any-return]
+                    except ValueError:
+                        raise Unavailable(f"{operation}: DynamoDB did not answer in JSON", sent=True) from None
                 passing, sent, said = _refused(operation, reply.status, reply.body)
             doubtful = doubtful or sent
             attempt += 1

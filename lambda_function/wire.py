@@ -55,7 +55,7 @@ class Wire:
         clock: Callable[[], float] = time.time,
         suffix: str = "amazonaws.com",
     ) -> None:
-        """`endpoint_url` replaces the hosts of all services; `suffix` is the partition's; `clock` is in epoch seconds."""
+        """`endpoint_url` replaces the hosts of all services; `suffix` is the partition's; `clock`: epoch seconds."""
         self._region = region
         self._credentials = credentials
         self._override = _address(endpoint_url) if endpoint_url else None
