@@ -30,22 +30,29 @@ _NOT_IDEMPOTENT = frozenset({
     "import_rest_api", "create_rest_api", "create_api_key", "create_usage_plan", "create_usage_plan_key",
     "create_deployment", "create_bucket", "create_table", "delete_table", "update_table", "update_time_to_live",
     "create_inference_profile", "create_role", "create_log_group", "create_function", "update_function_code",
-    "update_function_configuration", "add_permission", "update_item",
+    "update_function_configuration", "add_permission", "update_item", "update_usage_plan", "delete_usage_plan",
+    "delete_rest_api",
 })  # fmt: skip
-# Published control-plane rates, in seconds between calls:
+# Published control-plane rates, in seconds between calls; "*" stands for all calls of a service together.
 # docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 # docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html
+# docs.aws.amazon.com/general/latest/gr/sns.html
 _SECONDS_BETWEEN = {
-    "import_rest_api": 3.0,
-    "put_rest_api": 1.0,
-    "delete_rest_api": 30.0,
-    "create_deployment": 5.0,
-    "create_api_key": 0.2,
-    "delete_api_key": 0.2,
-    "update_usage_plan": 20.0,
-    "put_metric_alarm": 1 / 3,
-    "delete_alarms": 1 / 3,
-    "create_inference_profile": 0.5,
+    ("apigateway", "*"): 0.1,
+    ("apigateway", "import_rest_api"): 3.0,
+    ("apigateway", "put_rest_api"): 1.0,
+    ("apigateway", "delete_rest_api"): 30.0,
+    ("apigateway", "create_deployment"): 5.0,
+    ("apigateway", "create_api_key"): 0.2,
+    ("apigateway", "delete_api_key"): 0.2,
+    ("apigateway", "get_resources"): 0.4,
+    ("apigateway", "update_usage_plan"): 20.0,
+    ("cloudwatch", "put_metric_alarm"): 1 / 3,
+    ("cloudwatch", "delete_alarms"): 1 / 3,
+    ("sns", "list_tags_for_resource"): 0.1,
+    ("sns", "tag_resource"): 0.1,
+    # Not published; half of what other creating calls of control planes are given.
+    ("bedrock", "create_inference_profile"): 0.5,
 }
 _BROKEN_CONNECTION = (ConnectionError, HTTPClientError)
 _ATTEMPTS = 8
@@ -101,7 +108,7 @@ class Aws:
         self._jitter = jitter
         self._trace = trace
         self._clients: dict[str, Any] = {}
-        self._next_call: dict[str, float] = {}
+        self._next_call: dict[tuple[str, str], float] = {}
         self._writing = False
         self._account = ""
 
@@ -230,7 +237,7 @@ class Aws:
         attempt = 0
         while True:
             attempt += 1
-            self._pace(operation)
+            self._pace(service, operation)
             if self._trace:
                 self._trace(f"    {service}.{operation} (attempt {attempt})")
             try:
@@ -263,10 +270,12 @@ class Aws:
             # "Full jitter": aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter
             self.sleep(min(20.0, 0.5 * 2**attempt) * self._jitter())
 
-    def _pace(self, operation: str) -> None:
-        gap = _SECONDS_BETWEEN.get(operation, 0.0) if self._paced else 0.0
-        if gap:
-            wait = self._next_call.get(operation, 0.0) - self.clock()
-            if wait > 0:
-                self.sleep(wait)
-            self._next_call[operation] = self.clock() + gap
+    def _pace(self, service: str, operation: str) -> None:
+        if not self._paced:
+            return
+        for key in ((service, operation), (service, "*")):
+            if key in _SECONDS_BETWEEN:
+                wait = self._next_call.get(key, 0.0) - self.clock()
+                if wait > 0:
+                    self.sleep(wait)
+                self._next_call[key] = self.clock() + _SECONDS_BETWEEN[key]

@@ -20,7 +20,8 @@ from moto.bedrock.models import bedrock_backends
 
 from lib.aws import Aws, Change
 from lib.config import Config, load
-from lib.local import apigateway_import, bedrock, observability
+from lib.local import apigateway_import, bedrock, clock, door, observability
+from lib.local.door import Visit
 from lib.names import PROFILE_TAG, Names, names_of
 from lib.state import State
 from lib.steps import remaining, remove_all, set_up
@@ -119,6 +120,8 @@ class World:
         self.slept = 0.0
         self.notes: list[str] = []
         self.calls: list[str] = []
+        self.changing = ""  # the sentence of the change under way
+        self.paced = False
 
     @classmethod
     @contextmanager
@@ -131,7 +134,10 @@ class World:
             keys = {tag["key"] for profile in document()["profiles"] for tag in profile["tags"]} | {"Team", PROFILE_TAG}
             arn = f"arn:aws:bedrock:{REGION}:{world.account}:application-inference-profile/long-gone"
             bedrock_backends[world.account][REGION].tagger.tag_resource(arn, [{"Key": k, "Value": ""} for k in keys])
-            yield world
+            try:
+                yield world
+            finally:
+                clock.set_offset(0)
 
     @property
     def names(self) -> Names:
@@ -143,12 +149,15 @@ class World:
         """moto's account."""
         return "123456789012"
 
-    def aws(self, *, planning: bool = False, paced: bool = False) -> Aws:
+    def aws(self, *, planning: bool = False) -> Aws:
         """A new `Aws`, as a new process would have."""
         return Aws(
-            _session(), planning=planning, paced=paced, sleep=self._sleep, clock=lambda: self.now,
-            jitter=lambda: 0.5, tell=self.notes.append,
+            _session(), planning=planning, paced=self.paced, sleep=self._sleep, clock=lambda: self.now,
+            jitter=lambda: 0.5, tell=self.notes.append, announce=self._remember,
         )  # fmt: skip
+
+    def _remember(self, change: Change) -> None:
+        self.changing = change.sentence
 
     def state(self, *, planning: bool = False) -> State:
         """The state as a new process would read it."""
@@ -176,9 +185,19 @@ class World:
         change(edited)
         self.config = config_of(edited, self.folder)
 
+    @contextmanager
+    def guarded(self, guard: Callable[[Visit, bool], None]) -> Iterator[None]:
+        """Let `guard` see each request at AWS's door, before it is carried out (False) and after (True)."""
+        door.guards.append(guard)
+        try:
+            yield
+        finally:
+            door.guards.remove(guard)
+
     def _sleep(self, seconds: float) -> None:
         self.now += seconds
         self.slept += seconds
+        clock.set_offset(self.slept)
 
     def _walk(self, walk: Any, planning: bool, fault: Fault | None) -> list[Change]:
         aws = self.aws(planning=planning)
