@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -38,7 +39,7 @@ class _Wanted(NamedTuple):
 def ensure(aws: Aws, config: Config, state: State) -> None:
     """Make or repair both functions; code is sent only where its digest differs."""
     names = names_of(config, aws.account)
-    package = build()
+    package = _package()
     for wanted in _wanted(names, state):
         _ensure_log_group(aws, names, state, wanted)
         found = _described(aws, wanted.name)
@@ -85,6 +86,11 @@ def remaining(aws: Aws, config: Config) -> list[str]:
         if group is not None and is_tagged(_log_tags(aws, group), names):
             found.append(f"log group {names.log_group(name)}")
     return found
+
+
+@cache
+def _package() -> Package:
+    return build()
 
 
 def _wanted(names: Names, state: State) -> tuple[_Wanted, _Wanted]:

@@ -115,8 +115,8 @@ def _current(
 ) -> dict[str, Owned | None]:
     """Configured name -> the profile that serves it, found by state, else by tags, or None.
 
-    What state does not know is searched only where something is missing, because it costs a call for each profile of
-    the account. Ours among them that serve nothing are retired.
+    What state does not know, or has retired, is searched only where something is missing, because it costs a call for
+    each profile of the account. Ours among them that serve nothing are retired.
     """
     ids = state.group("profile_ids")
     current: dict[str, Owned | None] = {}
@@ -126,8 +126,7 @@ def _current(
         current[item.profile.name] = owned if owned and _serves(owned, item, names) else None
     if all(current.values()) and not state.group("profile_tokens"):
         return current
-    in_state = {*ids.values(), *state.group("retired_profile_ids")}
-    strays = ours(aws, names, [found for found in known.values() if found.id not in in_state])
+    strays = ours(aws, names, [found for found in known.values() if found.id not in ids.values()])
     for item in wanted:
         if current[item.profile.name] is None:
             match = next((one for one in strays.values() if one.profile == item.profile.name and

@@ -122,6 +122,7 @@ class World:
         self.calls: list[str] = []
         self.changing = ""  # the sentence of the change under way
         self.paced = False
+        self.seed: dict[str, Any] = {}
 
     @classmethod
     @contextmanager
@@ -161,7 +162,7 @@ class World:
 
     def state(self, *, planning: bool = False) -> State:
         """The state as a new process would read it."""
-        return State(self.state_path, frozen=planning)
+        return State(self.state_path, frozen=planning, seed=self.seed)
 
     def client(self, service: str) -> Any:
         """A bare client: the hand of somebody else."""
