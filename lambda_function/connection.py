@@ -6,7 +6,9 @@ have reached anyone (no address, refused, no TLS, or closed before the first wri
 
 from __future__ import annotations
 
+import select
 import socket
+from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -58,14 +60,21 @@ class Connection:
             raise WireTimeout(f"{address.host} could not be reached in time.", sent=False) from problem
         except OSError as problem:
             raise WireError(f"{address.host} cannot be reached: {problem}.", sent=False) from problem
+        self._poll: Callable[[int], object] | None = None
+        if hasattr(select, "poll"):  # not on Windows
+            poll = select.poll()
+            poll.register(self._socket, select.POLLIN)
+            self._poll = poll.poll
 
     def usable(self) -> bool:
         """Whether an idle connection is still open, as far as this side has heard."""
+        if self._poll and not self._poll(0):
+            return True  # nothing has come since
         try:
             self._socket.settimeout(0)
             self._socket.recv(1)
         except self._quiet:
-            return True  # nothing to read; in TLS, nothing but session tickets
+            return True  # nothing to read: in TLS, what had come were session tickets
         except OSError:
             return False  # reset
         return False  # closed, or bytes nobody asked for

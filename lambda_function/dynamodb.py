@@ -35,6 +35,10 @@ _PASSING = {
     "Throttling",
     "TransactionConflictException",
 }
+_TARGETS = {
+    name: {"x-amz-target": f"DynamoDB_20120810.{name}"}
+    for name in ("UpdateItem", "PutItem", "GetItem", "DeleteItem", "Query", "BatchGetItem")
+}
 _OURS = {"ValidationException", "SerializationException"}
 
 
@@ -163,7 +167,7 @@ class Table:
 
     def _call(self, operation: str, body: str, timeout: float, idempotent: bool = True) -> dict[str, Any]:
         """The parsed reply of an operation, after as many tries as are safe and fit into `timeout`."""
-        data, headers = body.encode(), {"x-amz-target": f"DynamoDB_20120810.{operation}"}
+        data, headers = body.encode(), _TARGETS[operation]
         deadline = time.monotonic() + timeout
         doubtful = False  # some try may have taken effect
         attempt = 0

@@ -4,9 +4,9 @@ Parsing the whole default bundle (some 140 roots) costs about 30 ms of CPU, the 
 these five cost less than one. They are tried first, and an endpoint that they do not vouch for is tried once more with
 the default bundle (lambda_function/connection.py), so a change of AWS's roots costs time and breaks nothing.
 
-Source: https://www.amazontrust.com/repository/ (Amazon Root CA 1 to 4 and Starfield Services Root CA - G2, the five that
-it recommends to include, valid until 2037 or later). The hashes of their public keys, as published there, are asserted
-in tests/unit/test_trust.py.
+Source: https://www.amazontrust.com/repository/ (Amazon Root CA 1 to 4 and Starfield Services Root CA - G2, the five
+that it recommends to include, valid until 2037 or later). The hashes of their public keys, as published there, are
+asserted in tests/unit/test_trust.py.
 """
 
 __all__ = ["AMAZON_ROOTS"]

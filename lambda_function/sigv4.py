@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-__all__ = ["Credentials", "Signer", "digest"]
+__all__ = ["Credentials", "Prepared", "Signer", "digest"]
 
 _UNRESERVED = frozenset(b"-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _NOTHING = hashlib.sha256(b"").hexdigest()
-_REMEMBERED = 1000  # encoded paths kept: one a profile
 
 
 class Credentials(NamedTuple):
@@ -32,7 +31,7 @@ def digest(body: bytes) -> str:
 
 
 class Signer:
-    """Signs for one Region and service. Deriving the key takes four hashes, so it is kept for its day.
+    """Signs for one Region and service. Deriving the key takes five hashes, so it is kept for its day.
 
     `encode_path` is False for S3 alone, whose canonical path is the path as sent; everyone else encodes it once more.
     """
@@ -41,40 +40,30 @@ class Signer:
         self._region = region
         self._service = service
         self._encode_path = encode_path
-        self._paths: dict[str, str] = {}
         self._latest: tuple[str, str, str, bytes] = ("", "", "", b"")  # replaced as one, so threads may share it
 
-    def authorization(
-        self,
-        method: str,
-        path: str,
-        query: str,
-        headers: Mapping[str, str],
-        payload: str,
-        credentials: Credentials,
-    ) -> str:
-        """The value of the header `Authorization`.
+    def prepare(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> Prepared:
+        """All that can be done for a request, and those like it, before its instant and its payload are known.
 
-        `path` and `query` are as sent, encoded once. `headers` are those to sign, names in lower case, with `host` and
-        `x-amz-date` (yyyymmddThhmmssZ) among them; `payload` is `digest(body)`.
+        `path` and `query` are as sent, encoded once. `headers` are those to sign but for `x-amz-date`, with their names
+        in lower case, and `host` among them.
         """
-        names = sorted(headers)
+        path = _encoded(path, b"/") if self._encode_path else path
         # Runs of white space count as one space, at the ends as none.
-        lines = "".join([f"{name}:{' '.join(headers[name].split())}\n" for name in names])
+        lines = {name: f"{name}:{' '.join(value.split())}\n" for name, value in headers.items()}
+        names = sorted([*headers, "x-amz-date"])
+        date = names.index("x-amz-date")
+        before, after = ("".join([lines[name] for name in part]) for part in (names[:date], names[date + 1 :]))
         signed = ";".join(names)
-        path = self._canonical_path(path)
-        canonical = f"{method}\n{path}\n{query and _canonical_query(query)}\n{lines}\n{signed}\n{payload}"
-        stamp = headers["x-amz-date"]
-        scope, key = self._key(credentials.secret_key, stamp[:8])
-        text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-        signature = hmac.digest(key, text.encode(), "sha256").hex()
-        return (
-            f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, "
-            f"SignedHeaders={signed}, Signature={signature}"
+        return Prepared(
+            self.key,
+            f"{method}\n{path}\n{_canonical_query(query)}\n{before}x-amz-date:",
+            f"\n{after}\n{signed}\n",
+            f", SignedHeaders={signed}, Signature=",
         )
 
-    def _key(self, secret: str, day: str) -> tuple[str, bytes]:
-        """Scope and signing key of a day."""
+    def key(self, secret: str, day: str) -> tuple[str, bytes]:
+        """Scope and signing key of a day, yyyymmdd."""
         known_secret, known_day, scope, key = self._latest
         if day != known_day or secret != known_secret:
             scope = f"{day}/{self._region}/{self._service}/aws4_request"
@@ -84,15 +73,27 @@ class Signer:
             self._latest = secret, day, scope, key
         return scope, key
 
-    def _canonical_path(self, path: str) -> str:
-        if not self._encode_path:
-            return path
-        found = self._paths.get(path)
-        if found is None:
-            if len(self._paths) >= _REMEMBERED:
-                self._paths.clear()
-            found = self._paths[path] = _encoded(path, b"/")
-        return found
+
+class Prepared:
+    """A request that lacks only its instant and payload. It may be signed again and again."""
+
+    __slots__ = ("_after", "_before", "_key", "_signed")
+
+    def __init__(self, key: Callable[[str, str], tuple[str, bytes]], before: str, after: str, signed: str) -> None:
+        self._key = key
+        self._before = before
+        self._after = after
+        self._signed = signed
+
+    def authorization(self, stamp: str, payload: str, credentials: Credentials) -> str:
+        """The value of the header `Authorization`.
+
+        `stamp` is the value of `x-amz-date`, yyyymmddThhmmssZ; `payload` is `digest(body)`.
+        """
+        scope, key = self._key(credentials.secret_key, stamp[:8])
+        canonical = hashlib.sha256(f"{self._before}{stamp}{self._after}{payload}".encode()).hexdigest()
+        signature = hmac.digest(key, f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{canonical}".encode(), "sha256").hex()
+        return f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}{self._signed}{signature}"
 
 
 def _canonical_query(query: str) -> str:

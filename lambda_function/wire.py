@@ -26,6 +26,7 @@ __all__ = ["Credentials", "Reply", "Wire", "WireError", "WireTimeout", "environm
 # Seconds that a connection may lie idle before it is replaced. A frozen container does not hear that the service closed
 # it, and a request written into it then has an unknown outcome, which is money; reconnecting costs milliseconds.
 _IDLE = 20.0
+_SHAPES = 1000  # shapes of requests remembered a service: one a profile, in Bedrock's case
 _NAMES = {"bedrock-runtime": "bedrock", "cloudwatch": "monitoring"}  # where the signing name is another
 _HOSTS = {"cloudwatch": "monitoring"}
 _CONTENT_TYPES = {
@@ -62,6 +63,7 @@ class Wire:
         self._clock = clock
         self._suffix = suffix
         self._routes: dict[str, _Route] = {}
+        self._latest = (0, "")  # second and stamp
         self._idle: dict[Address, list[tuple[Connection, float]]] = {}
 
     def call(
@@ -134,39 +136,63 @@ class Wire:
         """The request line and headers, signed, with the empty line that ends them. Every header is signed."""
         credentials = self._credentials()
         payload = digest(body)
-        signed = {
-            "host": route.host,
-            "x-amz-date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock())),
-        }
+        fixed = {"x-amz-content-sha256": payload} if route.hashed else {}
+        if headers:
+            fixed.update(headers)
         if credentials.token:
-            signed["x-amz-security-token"] = credentials.token
-        if route.hashed:
-            signed["x-amz-content-sha256"] = payload
+            fixed["x-amz-security-token"] = credentials.token
+        like = (method, path, query, not body, *fixed.items())
+        shape = route.shapes.get(like)
+        if shape is None:
+            if len(route.shapes) >= _SHAPES:
+                route.shapes.clear()
+            shape = route.shapes[like] = _Shape(route, method, path, query, body, fixed)
+        stamp = self._stamp()
+        length = f"\r\ncontent-length: {len(body)}" if body or method != "GET" else ""
+        authorization = shape.prepared.authorization(stamp, payload, credentials)
+        return f"{shape.before}{stamp}\r\nauthorization: {authorization}{length}\r\n\r\n".encode("ascii")
+
+    def _stamp(self) -> str:
+        second = int(self._clock())
+        known, stamp = self._latest
+        if second != known:
+            stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
+            self._latest = second, stamp
+        return stamp
+
+
+class _Shape:
+    """What all requests have in common that differ in instant and payload alone."""
+
+    __slots__ = ("before", "prepared")
+
+    def __init__(
+        self, route: _Route, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]
+    ) -> None:
+        signed = {"host": route.host}
         if body and route.content_type:
             signed["content-type"] = route.content_type
-        if headers:
-            for name, value in headers.items():
-                signed[name.lower()] = value
-        authorization = route.signer.authorization(method, path, query, signed, payload, credentials)
+        for name, value in headers.items():
+            signed[name.lower()] = value
         target = f"{path}?{query}" if query else path
-        lines = "\r\n".join([f"{name}: {value}" for name, value in signed.items()])
-        length = f"content-length: {len(body)}\r\n" if body or method in ("POST", "PUT") else ""
-        head = f"{method} {target} HTTP/1.1\r\n{lines}\r\nauthorization: {authorization}\r\n{length}\r\n"
+        lines = "".join([f"{name}: {value}\r\n" for name, value in signed.items()])
+        self.before = f"{method} {target} HTTP/1.1\r\n{lines}x-amz-date: "
         # A line break or a space smuggled into a path or a value would be another request.
-        lines_meant = len(signed) + 3 + bool(length)
-        if head.count("\n") != lines_meant or head.count("\r") != lines_meant or " " in target:
+        meant = len(signed) + 1
+        if self.before.count("\n") != meant or self.before.count("\r") != meant or " " in target:
             raise ValueError("a path or header that cannot be sent")
-        return head.encode("ascii")
+        self.prepared = route.signer.prepare(method, path, query, signed)
 
 
 class _Route:
     """What all requests to a service share."""
 
-    __slots__ = ("address", "content_type", "hashed", "host", "signer")
+    __slots__ = ("address", "content_type", "hashed", "host", "shapes", "signer")
 
     def __init__(self, address: Address, signer: Signer, service: str) -> None:
         self.address = address
         self.signer = signer
+        self.shapes: dict[object, _Shape] = {}
         self.content_type = _CONTENT_TYPES.get(service, "")
         self.hashed = service == "s3"  # only S3 wants the payload's hash as a header
         name = f"[{address.host}]" if ":" in address.host else address.host

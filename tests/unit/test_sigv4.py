@@ -99,12 +99,12 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_aws_signing_test_suite(case: Case) -> None:
-    headers = {"host": "example.amazonaws.com", "x-amz-date": STAMP, **(case.headers or {})}
-    signer = Signer("us-east-1", "service")
-    for _ in range(2):  # the second with the key and the path that the first left behind
-        assert signer.authorization(case.method, case.path, case.query, headers, digest(case.body), KEY) == (
+    headers = {"host": "example.amazonaws.com", **(case.headers or {})}
+    prepared = Signer("us-east-1", "service").prepare(case.method, case.path, case.query, headers)
+    for _ in range(2):  # the second with the key that the first left behind
+        assert prepared.authorization(STAMP, digest(case.body), KEY) == (
             "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, "
-            f"SignedHeaders={';'.join(sorted(headers))}, Signature={case.signature}"
+            f"SignedHeaders={';'.join(sorted([*headers, 'x-amz-date']))}, Signature={case.signature}"
         )
 
 
@@ -137,19 +137,19 @@ def test_agrees_with_botocore(
     method: str, path: str, query: str, headers: dict[str, str], body: bytes, stamp: str, token: str | None, s3: bool
 ) -> None:
     service = "s3" if s3 else "bedrock"
-    headers = {**headers, "host": "example.com:4599", "x-amz-date": stamp}
+    headers = {**headers, "host": "example.com:4599"}
     if token:
         headers["x-amz-security-token"] = token
     if s3:
         headers["x-amz-content-sha256"] = digest(body)
-    request = AWSRequest(method, f"http://example.com:4599{path}{'?' if query else ''}{query}", headers, body)
+    url = f"http://example.com:4599{path}{'?' if query else ''}{query}"
+    request = AWSRequest(method, url, {**headers, "x-amz-date": stamp}, body)
     request.context["timestamp"] = stamp
     credentials = BotocoreCredentials(KEY.access_key, KEY.secret_key, token)
     theirs = (S3SigV4Auth if s3 else SigV4Auth)(credentials, service, "eu-central-1")
     text = theirs.string_to_sign(request, theirs.canonical_request(request))
-    ours = Signer("eu-central-1", service, encode_path=not s3).authorization(
-        method, path, query, headers, digest(body), KEY._replace(token=token)
-    )
+    signer = Signer("eu-central-1", service, encode_path=not s3)
+    ours = signer.prepare(method, path, query, headers).authorization(stamp, digest(body), KEY._replace(token=token))
     assert ours.rpartition("=")[2] == theirs.signature(text, request)
     assert f"Credential={theirs.scope(request)}, " in ours
     assert f"SignedHeaders={theirs.signed_headers(theirs.headers_to_sign(request))}, " in ours
@@ -159,8 +159,8 @@ def test_the_key_follows_day_and_secret() -> None:
     signer = Signer("us-east-1", "service")
 
     def signed(day: str, secret: str, by: Signer) -> str:
-        headers = {"host": "example.amazonaws.com", "x-amz-date": f"{day}T000000Z"}
-        return by.authorization("GET", "/", "", headers, digest(b""), Credentials("A", secret, None))
+        prepared = by.prepare("GET", "/", "", {"host": "example.amazonaws.com"})
+        return prepared.authorization(f"{day}T000000Z", digest(b""), Credentials("A", secret, None))
 
     for day, secret in [("20261123", "one"), ("20261124", "one"), ("20261124", "two"), ("20261123", "one")]:
         assert signed(day, secret, signer) == signed(day, secret, Signer("us-east-1", "service"))
