@@ -36,10 +36,12 @@ class Backlog(NamedTuple):
 
     @classmethod
     def read(cls, table: Table, now: float) -> Backlog:
-        """As the last pass left it. Raises Unavailable."""
+        """As the last pass left it; the first pass marks where the ledger begins. Raises Unavailable."""
         item = table.get(MARKER)
         if item is None:
-            return cls((int(now) // _HOUR - _LOOK_BACK) * _HOUR)
+            begun = cls((int(now) // _HOUR - _LOOK_BACK) * _HOUR)
+            begun.write(table)
+            return begun
         return cls(item["until"], item.get("tenant", ""))
 
     def write(self, table: Table) -> None:

@@ -121,8 +121,9 @@ class Calendar:
         first = begun(int(at + self._offsets[index]) // _DAY)
         while True:
             instant: int = first * _DAY - self._offsets[index]
-            if index == 0 or instant >= self._instants[index - 1]:
+            if index == 0 or instant > self._instants[index - 1]:
                 return instant
+            # The clock was put here after that midnight: before, it may have shown an earlier date, or the same one.
             index -= 1
             change = self._instants[index]
             if (change - 1 + self._offsets[index]) // _DAY < first:

@@ -47,7 +47,6 @@ class Ticket(NamedTuple):
     entry: bytes
     item: Mapping[str, Any]  # the counter item after the write
     terms: Terms
-    calendar: Calendar
     open: bool = False  # the counters were out of reach and the tier says fail_open: nothing is held
 
 
@@ -111,7 +110,7 @@ class Counters:
                 item, settled = charge(self._table, ticket.tenant, ticket.entry, cost, tokens), True
         except Unavailable:
             return Settlement(ticket.item, exceeded, settled=False)
-        known.learn(item, self._clock(), ticket.calendar)
+        known.learn(item, self._clock())
         return Settlement(item, exceeded, settled)
 
     def peek(self, tenant: str) -> dict[str, Any] | None:
@@ -160,7 +159,7 @@ class Counters:
         raise Refused("RateLimited", "The limits are contended at this moment.", retry_after=1)
 
     def _look(self, call: _Call) -> None:
-        call.known.learn(self._table.get(counter_key(call.tenant)) or {}, self._clock(), call.calendar)
+        call.known.learn(self._table.get(counter_key(call.tenant)) or {}, self._clock())
 
     def _write(self, call: _Call, in_force: Terms, held: Hold, own: Windows, start: int) -> Ticket | None:
         """Reserve `held`; None if a condition forbade it, and then the item as it is now is known."""
@@ -172,7 +171,7 @@ class Counters:
             )
         except ConditionFailed as refused:
             item = refused.item or {}
-            call.known.learn(item, self._clock(), call.calendar)
+            call.known.learn(item, self._clock())
             if entry not in item.get("inflight", ()):
                 return None  # else it is a success heard late
         except Unavailable as problem:
@@ -182,7 +181,7 @@ class Counters:
                     release(self._table, call.tenant, entry)
             raise
         else:
-            call.known.learn(item, self._clock(), call.calendar)
+            call.known.learn(item, self._clock())
         return call.ticket(entry, held.max_tokens, item, in_force)
 
     def _unlimited(self, call: _Call, problem: Unavailable) -> Ticket:
@@ -192,7 +191,8 @@ class Counters:
         closed = shut(in_force)
         if closed is not None:
             raise closed
-        if in_force.policy.limited and not in_force.policy.fail_open:
+        # The last answer may be old, the snapshot half a minute: either may know of a limit that the other does not.
+        if any(policy.limited and not policy.fail_open for policy in (in_force.policy, call.policy)):
             raise LimitsUnavailable("The tenant's limits cannot be checked at this moment.") from problem
         held = hold(in_force, call.demand)
         entry = call.doubtful or call.entry(int(self._clock()), held, self._hold_seconds)
@@ -200,19 +200,23 @@ class Counters:
 
 
 class _Known:
-    """What a container remembers of a tenant: the last answer, its policy, and the windows that it showed closed."""
+    """What a container remembers of a tenant: the last answer, its policy, and windows for the next write to remove."""
 
-    __slots__ = ("_text", "closed", "item", "policy")
+    __slots__ = ("_minute", "_text", "closed", "item", "policy")
 
     def __init__(self) -> None:
         self.item: Mapping[str, Any] | None = None
         self.policy: Policy | None = None
         self.closed: list[str] = []
+        self._minute = 0
         self._text: str | None = None
 
-    def learn(self, item: Mapping[str, Any], now: float, calendar: Calendar) -> None:
+    def learn(self, item: Mapping[str, Any], now: float) -> None:
         self.item = item
-        self.closed = closed_windows(item, now, calendar.offset(now))
+        minute = int(now) // 60
+        # Windows close with a minute; what one write of the minute has removed, the next need not.
+        self.closed = closed_windows(item, now) if minute != self._minute else []
+        self._minute = minute
         text = item.get("policy")
         if text != self._text:
             self._text, self.policy = text, Policy.from_json(json.loads(text)) if text is not None else None
@@ -252,7 +256,5 @@ class _Call:
         self, entry: bytes, max_tokens: int, item: Mapping[str, Any], in_force: Terms, *, unlimited: bool = False
     ) -> Ticket:
         held = decode_entry(entry)
-        return Ticket(
-            self.tenant, self.request_id, held.start, held.amount, held.tokens, max_tokens, entry, item, in_force,
-            self.calendar, unlimited,
-        )  # fmt: skip
+        tenant, request_id, start, amount, tokens = self.tenant, self.request_id, held.start, held.amount, held.tokens
+        return Ticket(tenant, request_id, start, amount, tokens, max_tokens, entry, item, in_force, unlimited)

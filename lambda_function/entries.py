@@ -21,9 +21,11 @@ __all__ = [
 _DAY = 86400
 # A window is closed only this long after its end: clocks differ, and a write may arrive late.
 _GRACE = 120
-# Closed 5-minute and hourly buckets that the alert levels still look at.
+_LAST_ZONE = -12 * 3600  # where a date ends last
+# Closed 5-minute and hourly buckets that the alert levels still look at; with them the item stays below 1 KB, one
+# write unit.
 _FIVES_KEPT = 13
-_HOURS_KEPT = 25
+_HOURS_KEPT = 7
 
 # Request id, start, hold, amount, tokens, profile id, offset in minutes: 48 bytes, 64 in base64.
 _ENTRY = Struct(">16sIHQI12sh")
@@ -106,13 +108,13 @@ def amounts(item: Mapping[str, Any] | None, window: str) -> tuple[int, int]:
     return (item or {}).get(window, 0) - reserved, reserved
 
 
-def closed_windows(item: Mapping[str, Any], now: float, offset: int) -> list[str]:
+def closed_windows(item: Mapping[str, Any], now: float) -> list[str]:
     """The window attributes of `item`, an answer of `now`, that nothing will ever be added to: safe to remove.
 
-    They ended before `_GRACE`, so no reserve still under way can be in them, and no entry that may still be settled
-    counts in them. `offset` is the tenant's at `now`.
+    They ended before `_GRACE`, a date everywhere on Earth, so that no reserve still under way can be in them, whatever
+    zone it believes the tenant to have; and no entry that may still be settled counts in them.
     """
-    floors = windows(int(now) - _GRACE, offset)
+    floors = windows(int(now) - _GRACE, _LAST_ZONE)
     oldest = {name[0]: int(name[2:]) for name in floors}
     oldest["f"] -= _FIVES_KEPT
     oldest["h"] -= _HOURS_KEPT

@@ -157,7 +157,7 @@ def terms(item: Mapping[str, Any] | None, policy: Policy) -> Terms:
 
 def _share(limit: int | None, share: float) -> int | None:
     # Never down to nothing: a throttled tenant is slowed, a blocked one is blocked.
-    return limit if limit is None or share >= 1 else max(1, int(limit * share))
+    return limit if not limit or share >= 1 else max(1, int(limit * share))
 
 
 def hold(terms: Terms, demand: Demand, most: int | None = None) -> Hold:

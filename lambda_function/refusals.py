@@ -99,9 +99,9 @@ def _budget(
     ):
         if limit is None:
             continue
-        left = max(0, limit - item.get(window, 0))
-        if held.amount > left:
-            reset = end(now)
+        room = limit - item.get(window, 0)
+        if held.amount > room:
+            left, reset = max(0, room), end(now)
             return Refused(
                 "BudgetExceeded",
                 f"Of the {name} budget of {usd(limit)} USD {usd(left)} USD are left, and the request may cost up to "

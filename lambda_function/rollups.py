@@ -75,7 +75,7 @@ def _write(
         try:
             table.put(
                 {"pk": pk, "sk": sk, **item, "asof": asof, "ttl": int(now) + _TTL},
-                condition="attribute_not_exists(asof) OR asof < :asof",
+                condition="attribute_not_exists(asof) OR asof <= :asof",
                 values={":asof": asof},
             )
         except ConditionFailed:

@@ -84,7 +84,8 @@ def sweep_up(table: Table, tenant: str, entry: bytes) -> bool:
 def release(table: Table, tenant: str, entry: bytes) -> None:
     """Undo a reserve of unknown outcome, and see to it that it never takes effect should it still be on its way.
 
-    An entry that is not there is put into the set `voided`, which every reserve must find without it. Raises Unavailable.
+    An entry that is not there is put into the set `voided`, and no reserve of an entry in there is admitted. Raises
+    Unavailable.
     """
     held = decode_entry(entry)
     own = windows(held.start, held.offset)
