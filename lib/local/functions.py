@@ -200,6 +200,12 @@ class _Worker:
         self._process.wait()
         self._channel.close()
 
+    def close(self) -> None:
+        """`kill`, and give up what it has written and nobody has read."""
+        self.kill()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
 
 class _Pool:
     """The workers of one version of a function's code and configuration."""
@@ -208,6 +214,7 @@ class _Pool:
         self.function: str = function.function_name
         self.busy: list[_Worker] = []
         self._idle: list[_Worker] = []
+        self._stopped = False
         self._source = function
         self._folder = folder
         self._places = threading.BoundedSemaphore(_MOST_WORKERS)
@@ -219,7 +226,7 @@ class _Pool:
         with self._places:
             with self._guard:
                 while self._idle and not self._idle[-1].alive:
-                    self._idle.pop()
+                    self._idle.pop().close()
                 warm = self._idle.pop() if self._idle else None
             worker = warm or _Worker(self._source, self._folder)
             with self._guard:
@@ -229,16 +236,17 @@ class _Pool:
             finally:
                 with self._guard:
                     self.busy.remove(worker)
-                    if worker.alive and not worker.timed_out:
+                    if worker.alive and not worker.timed_out and not self._stopped:
                         self._idle.append(worker)
                     else:
-                        worker.kill()
+                        worker.close()
 
     def stop(self) -> None:
         """End the workers that wait; a busy one ends with its event."""
         with self._guard:
+            self._stopped = True
             for worker in self._idle:
-                worker.kill()
+                worker.close()
             self._idle.clear()
 
 

@@ -18,6 +18,8 @@ __all__ = ["answers", "ensure", "stop"]
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _SECONDS_TO_START = 40
+# An embedded AWS outlives who started it. A process object that is dropped while its process runs would warn of that.
+_started: list[subprocess.Popen[bytes]] = []
 
 
 def ensure(port: int, folder: Path) -> str:
@@ -46,6 +48,7 @@ def ensure(port: int, folder: Path) -> str:
     deadline = time.monotonic() + _SECONDS_TO_START
     while time.monotonic() < deadline:
         if answers(endpoint) and (_recorded(folder) or (0, ""))[0] == process.pid:
+            _started.append(process)
             return endpoint
         if process.poll() is not None:
             raise LocalError(
@@ -76,7 +79,7 @@ def stop(folder: Path) -> None:
         deadline = time.monotonic() + 15
         while time.monotonic() < deadline:
             os.kill(running[0], 0)
-            if _is_zombie(running[0]):
+            if _is_over(running[0]):
                 return
             time.sleep(0.05)
         os.kill(running[0], signal.SIGKILL)
@@ -84,12 +87,13 @@ def stop(folder: Path) -> None:
         return
 
 
-def _is_zombie(pid: int) -> bool:
-    """Whether a process has ended and its parent, being us, has not asked yet."""
-    try:
-        return os.waitpid(pid, os.WNOHANG)[0] == pid
-    except ChildProcessError:
-        return False
+def _is_over(pid: int) -> bool:
+    """Whether a process of ours has ended; asking also lets go of it."""
+    for process in _started:
+        if process.pid == pid and process.poll() is not None:
+            _started.remove(process)
+            return True
+    return False
 
 
 def _recorded(folder: Path) -> tuple[int, str] | None:

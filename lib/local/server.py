@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,10 @@ class EmbeddedAws:
         tickers = observability.tickers()
         while not self._stopped.wait(_TICK_SECONDS):
             for ticker in tickers:
-                ticker.tick(clock.now())
+                try:
+                    ticker.tick(clock.now())
+                except Exception:  # noqa: BLE001 - one that fails must not end the others; server.log has the traceback
+                    traceback.print_exc()
 
 
 def run(port: int, folder: Path) -> None:
