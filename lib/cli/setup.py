@@ -23,14 +23,17 @@ __all__ = ["main"]
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--create-user-roles", is_flag=True, help="Create the least-privilege roles the functions run with.")
 @click.option("--no-rehearsal", is_flag=True, help="Do not prove, after changes, that a budget of one cent bites.")
+@click.option("--demo", is_flag=True, help="With --local: also send an hour of traffic in a minute.")
 @changing_options
 @common_options
 @told
-def main(options: Options, output: Output, create_user_roles: bool, no_rehearsal: bool) -> None:
+def main(options: Options, output: Output, create_user_roles: bool, no_rehearsal: bool, demo: bool) -> None:
     """Bring AWS to what config.json says: create, update what differs, remove what it no longer has.
 
     Running it again changes nothing; a run that died is finished by the next.
     """
+    if demo and (not options.local or options.plan):
+        raise click.UsageError("--demo sends requests: it goes with --local, and not with --plan.")
     place = open_place(options, output, start=True)
     if create_user_roles:
         place = place._replace(config=dataclasses.replace(place.config, create_roles=True))
@@ -49,6 +52,10 @@ def main(options: Options, output: Output, create_user_roles: bool, no_rehearsal
     if aws.changes and not no_rehearsal:
         output.say("Proving that limits bite, on tenant _rehearsal with a budget of one cent.")
         output.say(rehearse(aws, config, state, _caller(state)))
+    if demo:
+        from lib.cli.demo import show_demo
+
+        show_demo(place, output)
     _show(place, output)
 
 
