@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Mapping
-from json.encoder import encode_basestring_ascii
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
 __all__ = ["encode", "encode_item", "plain"]
@@ -24,7 +24,11 @@ def encode(value: Any) -> str:
 
 def encode_item(item: Mapping[str, Any]) -> str:
     """The JSON text of a map from attribute names, or expression placeholders, to AttributeValues."""
-    return f"{{{','.join([f'{encode_basestring_ascii(name)}:{encode(value)}' for name, value in item.items()])}}}"
+    parts = [
+        f'{quoted(name)}:{{"N":"{value}"}}' if type(value) is int else f"{quoted(name)}:{encode(value)}"
+        for name, value in item.items()
+    ]
+    return f"{{{','.join(parts)}}}"
 
 
 def plain(item: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -45,7 +49,7 @@ def _encode_set(values: set[Any]) -> str:
     if kinds == {bytes}:
         kind, texts = "BS", [f'"{_base64(value)}"' for value in values]
     elif kinds == {str}:
-        kind, texts = "SS", [encode_basestring_ascii(value) for value in values]
+        kind, texts = "SS", [quoted(value) for value in values]
     elif kinds == {int}:
         kind, texts = "NS", [f'"{value}"' for value in values]
     else:
@@ -59,7 +63,7 @@ def _encode_list(values: list[Any]) -> str:
 
 _ENCODERS: dict[type, Callable[[Any], str]] = {
     int: lambda value: f'{{"N":"{value}"}}',
-    str: lambda value: f'{{"S":{encode_basestring_ascii(value)}}}',
+    str: lambda value: f'{{"S":{quoted(value)}}}',
     bytes: lambda value: f'{{"B":"{_base64(value)}"}}',
     bool: lambda value: '{"BOOL":true}' if value else '{"BOOL":false}',
     type(None): lambda value: '{"NULL":true}',

@@ -39,6 +39,7 @@ _TARGETS = {
     name: {"x-amz-target": f"DynamoDB_20120810.{name}"}
     for name in ("UpdateItem", "PutItem", "GetItem", "DeleteItem", "Query", "BatchGetItem")
 }
+_parse = json.JSONDecoder().raw_decode  # what json.loads calls in the end
 _OURS = {"ValidationException", "SerializationException"}
 
 
@@ -180,7 +181,7 @@ class Table:
             else:
                 if reply.status == 200:
                     try:
-                        return json.loads(reply.body)  # type: ignore[no-any-return]
+                        return _parse(reply.body.decode())[0]  # type: ignore[no-any-return]
                     except ValueError:
                         raise Unavailable(f"{operation}: DynamoDB did not answer in JSON", sent=True) from None
                 passing, sent, said = _refused(operation, reply.status, reply.body)

@@ -80,10 +80,10 @@ class Reader:
         headers: dict[str, str] = {}
         for line in lines[1:]:
             name, colon, value = line.partition(":")
-            if not colon or not name or name != name.strip():
+            if not colon or name[:1] in " \t" or name[-1] in " \t":
                 raise ValueError("bad header")
-            name, value = name.lower(), value.strip()
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+            name = name.lower()
+            headers[name] = f"{headers[name]}, {value.strip()}" if name in headers else value.strip()
         return int(code), headers, first[7]
 
     def _more(self) -> bytes:
