@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from lib.aws import Aws
 from lib.names import PROFILE_TAG, SOURCE_TAG, Names
 from lib.ownership import is_tagged, tag_map
 
-__all__ = ["Found", "Owned", "all_profiles", "ours", "tags_of"]
+__all__ = ["Found", "Owned", "all_profiles", "ours", "profile_of", "tags_of"]
 
 
 class Found(NamedTuple):
@@ -44,16 +44,23 @@ def all_profiles(aws: Aws) -> dict[str, Found]:
     summaries = aws.pages(
         "bedrock", "list_inference_profiles", "inferenceProfileSummaries", typeEquals="APPLICATION", maxResults=1000
     )
-    return {
-        item["inferenceProfileId"]: Found(
-            item["inferenceProfileId"],
-            item["inferenceProfileArn"],
-            item["inferenceProfileName"],
-            item.get("description", ""),
-            tuple(model["modelArn"] for model in item.get("models", [])),
-        )
-        for item in summaries
-    }
+    return {found.id: found for found in map(_found, summaries)}
+
+
+def profile_of(aws: Aws, profile_id: str) -> Found | None:
+    """One profile by its id: a listing may lag behind its creation."""
+    answer = aws.read("bedrock", "get_inference_profile", inferenceProfileIdentifier=profile_id)
+    return _found(answer) if answer and answer.get("type") == "APPLICATION" else None
+
+
+def _found(item: Mapping[str, Any]) -> Found:
+    return Found(
+        item["inferenceProfileId"],
+        item["inferenceProfileArn"],
+        item["inferenceProfileName"],
+        item.get("description", ""),
+        tuple(model["modelArn"] for model in item.get("models", [])),
+    )
 
 
 def tags_of(aws: Aws, arn: str) -> dict[str, str]:

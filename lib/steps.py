@@ -8,6 +8,7 @@ from typing import Protocol
 from lib.aws import Aws, Uncertain
 from lib.config import Config
 from lib.errors import Kept
+from lib.names import names_of
 from lib.resources import (
     alarms,
     api,
@@ -27,6 +28,7 @@ from lib.resources import (
     topic,
 )
 from lib.state import State
+from lib.tagged import tagged
 
 __all__ = ["STEPS", "Step", "remaining", "remove_all", "set_up"]
 
@@ -99,7 +101,16 @@ def remove_all(aws: Aws, config: Config, state: State, progress: Callable[[int, 
 
 def remaining(aws: Aws, config: Config) -> list[str]:
     """Everything with our name or ownership tag that still exists."""
-    return [line for step in STEPS for line in step.remaining(aws, config)]
+    found = [line for step in STEPS for line in step.remaining(aws, config)]
+    # What a step did not name has another name than ours, but our tag.
+    others = [arn for arn in tagged(aws, names_of(config, aws.account)) if not any(_named(arn, line) for line in found)]
+    return found + others
+
+
+def _named(arn: str, line: str) -> bool:
+    """Whether a line of a step's is about this ARN: it ends with the name, or has the id in brackets."""
+    words = line.replace("(", " ").replace(")", " ").split()
+    return any(arn.removesuffix(":*").endswith((f":{word}", f"/{word}")) for word in words)
 
 
 def _persist(act: Callable[[Aws, Config, State], None], aws: Aws, config: Config, state: State) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from lib.aws import Aws
 from lib.bucket_objects import delete_bucket, delete_object, is_empty, object_versions
 from lib.config import Config
-from lib.errors import AwsError
+from lib.errors import AwsError, ProjectError
 from lib.names import OWNER_TAG, Names, names_of
 from lib.ownership import is_tagged, tag_map
 from lib.state import State
@@ -29,8 +29,10 @@ def ensure(aws: Aws, config: Config, state: State) -> None:
     """Create the bucket, or complete ours. One that was there before us is used as it is."""
     names = names_of(config, aws.account)
     _retire_former(state, names)
-    found = aws.read("s3", "head_bucket", Bucket=names.bucket) is not None
-    if found:
+    head = aws.read("s3", "head_bucket", Bucket=names.bucket)
+    found = head is not None
+    if head is not None:
+        _check_region(aws, names, head)
         tags = _tags(aws, names.bucket)
         if not (is_tagged(tags, names) or _made(aws, state, names.bucket, tags)):
             state.keep("bucket", names.bucket)
@@ -71,6 +73,15 @@ def remaining(aws: Aws, config: Config) -> list[str]:
     if any(key == names.config_key for key, _ in object_versions(aws, names.bucket, names.config_key)):
         found.append(f"object {names.config_key} in bucket {names.bucket}")
     return found
+
+
+def _check_region(aws: Aws, names: Names, head: dict[str, Any]) -> None:
+    """boto3 follows a bucket into its Region, a function does not."""
+    region = head.get("BucketRegion") or aws.region
+    if region != aws.region:
+        raise ProjectError(
+            f"Bucket {names.bucket} lies in {region}, the deployment in {aws.region}.", "Choose another s3_bucket_name."
+        )
 
 
 def _retire_former(state: State, names: Names) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, NamedTuple
 
-from lib.application_profiles import Found, Owned, all_profiles, ours, tags_of
+from lib.application_profiles import Found, Owned, all_profiles, ours, profile_of, tags_of
 from lib.aws import Aws
 from lib.config import Config, Profile
 from lib.errors import AccessDenied, AwsError, ProjectError
@@ -54,6 +54,10 @@ def ensure(aws: Aws, config: Config, state: State) -> None:
     """Create what is missing, repair tags that are ours, retire what was replaced or is no longer configured."""
     names = names_of(config, aws.account)
     known = all_profiles(aws)
+    for profile_id in set(state.group("profile_ids").values()) - known.keys():
+        found = profile_of(aws, profile_id)
+        if found:
+            known[found.id] = found
     wanted = [_wanted(aws, names, profile) for profile in config.profiles]
     current = _current(aws, names, state, known, wanted)
     retired = state.group("retired_profile_ids")
@@ -98,7 +102,10 @@ def remaining(aws: Aws, config: Config) -> list[str]:
 
 def _quota(aws: Aws) -> int | None:
     try:
-        answer = aws.read("service-quotas", "get_service_quota", ServiceCode="bedrock", QuotaCode=_QUOTA)
+        # An account's own value exists once it differs from AWS's default.
+        answer = aws.read("service-quotas", "get_service_quota", ServiceCode="bedrock", QuotaCode=_QUOTA) or aws.read(
+            "service-quotas", "get_aws_default_service_quota", ServiceCode="bedrock", QuotaCode=_QUOTA
+        )
     except AccessDenied:
         aws.note(f"The quota of inference profiles ({_QUOTA}) may not be read; creating will say if it is too small.")
         return None

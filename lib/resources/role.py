@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
+from lib.answers import is_missing
 from lib.aws import Aws
 from lib.config import Config
 from lib.errors import ProjectError
@@ -40,7 +41,7 @@ def ensure(aws: Aws, config: Config, state: State) -> None:
     names = names_of(config, aws.account)
     for key, role, policy in _roles(aws, config, names):
         arn = _arn(aws, role)
-        _ensure_role(aws, names, role, recorded=state.get(key) == arn)
+        _ensure_role(aws, names, state, key, role)
         state.keep(key, arn)
         _ensure_policy(aws, role, policy)
 
@@ -92,9 +93,11 @@ def _roles(aws: Aws, config: Config, names: Names) -> Iterator[tuple[str, str, d
     )  # fmt: skip
 
 
-def _ensure_role(aws: Aws, names: Names, role: str, *, recorded: bool) -> None:
+def _ensure_role(aws: Aws, names: Names, state: State, key: str, role: str) -> None:
     found = _described(aws, role)
+    recorded = state.get(key) == _arn(aws, role)
     if found is None:
+        state.keep(key, _arn(aws, role))  # before the call: IAM may answer without the tags at first
         aws.write(
             "+", f"creating role {role}", "iam", "create_role", RoleName=role, Tags=names.tag_list,
             Description="Multi-tenant cost control for Amazon Bedrock",
@@ -113,10 +116,11 @@ def _ensure_role(aws: Aws, names: Names, role: str, *, recorded: bool) -> None:
 def _ensure_policy(aws: Aws, role: str, policy: dict[str, Any]) -> None:
     answer = aws.read("iam", "get_role_policy", RoleName=role, PolicyName=_POLICY)
     if answer is None or _parsed(answer["PolicyDocument"]) != policy:
-        aws.write(
-            "~" if answer else "+", f"setting what role {role} may do", "iam", "put_role_policy",
-            RoleName=role, PolicyName=_POLICY, PolicyDocument=document(policy),
-        )  # fmt: skip
+        with aws.patient(is_missing, 30):  # a new role is not known everywhere at once
+            aws.write(
+                "~" if answer else "+", f"setting what role {role} may do", "iam", "put_role_policy",
+                RoleName=role, PolicyName=_POLICY, PolicyDocument=document(policy),
+            )  # fmt: skip
 
 
 def _delete(aws: Aws, role: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from lib.aws import Aws
 from lib.config import Config
 from lib.errors import AwsError
@@ -53,7 +55,8 @@ def remove(aws: Aws, config: Config, state: State) -> None:
                 Rule=names.rule, Ids=targets,
             )  # fmt: skip
             _check(answer, names)
-        aws.write("-", f"deleting rule {names.rule}", "events", "delete_rule", Name=names.rule)
+        with aws.patient(_targets_go_soon, 30):
+            aws.write("-", f"deleting rule {names.rule}", "events", "delete_rule", Name=names.rule)
     state.forget("rule")
 
 
@@ -105,6 +108,10 @@ def _ensure_target(aws: Aws, names: Names, function_arn: str) -> None:
             "put_targets", Rule=names.rule, Targets=[{"Id": _TARGET, "Arn": function_arn}],
         )  # fmt: skip
         _check(answer, names)
+
+
+def _targets_go_soon(error: ClientError) -> bool:
+    return "has targets" in str(error.response.get("Error", {}).get("Message", ""))
 
 
 def _check(answer: dict[str, Any], names: Names) -> None:

@@ -39,6 +39,8 @@ def ensure(aws: Aws, config: Config, state: State) -> None:
         table = None
     new = table is None
     if table is None:
+        # Before the call: for some seconds a new table answers without its tags.
+        state.keep("table", names.table)
         aws.write(
             "+", f"creating table {names.table}", "dynamodb", "create_table", TableName=names.table, KeySchema=_KEYS,
             AttributeDefinitions=_ATTRIBUTES, BillingMode="PAY_PER_REQUEST", GlobalSecondaryIndexes=[_INDEX],

@@ -22,6 +22,9 @@ _STATEMENT = "bedrock-cost-tracing-alarms"
 _PENDING = "PendingConfirmation"  # stands where the ARN will be; AWS drops such a subscription by itself after a while
 
 
+_Tags = dict[str, dict[str, str]]  # by ARN
+
+
 class _Wanted(NamedTuple):
     name: str
     address: str
@@ -38,10 +41,11 @@ def ensure(aws: Aws, config: Config, state: State) -> None:
         name: _Wanted(names.tenant_topic(name), address, {**names.tags, TENANT_TAG: name}, for_alarms=False)
         for name, address in contacts.items()
     }
-    _retire(aws, names, state, {_arn(aws, wanted.name) for wanted in (admin, *tenants.values())})
-    state.keep("topic_arn", _ensure_topic(aws, names, state, admin))
+    there = _named_like_ours(aws, names)
+    _retire(aws, names, state, there, {_arn(aws, wanted.name) for wanted in (admin, *tenants.values())})
+    state.keep("topic_arn", _ensure_topic(aws, names, state, there, admin))
     for name, wanted in tenants.items():
-        state.keep_in("tenant_topic_arns", name, _ensure_topic(aws, names, state, wanted))
+        state.keep_in("tenant_topic_arns", name, _ensure_topic(aws, names, state, there, wanted))
     for name in state.group("tenant_topic_arns").keys() - tenants.keys():
         state.forget_in("tenant_topic_arns", name)
 
@@ -62,26 +66,32 @@ def remaining(aws: Aws, config: Config) -> list[str]:
     return [f"topic {_name(arn)}" for arn in _ours(aws, names_of(config, aws.account))]
 
 
-def _ours(aws: Aws, names: Names) -> list[str]:
-    """The topics whose name begins with ours and that carry our tag."""
+def _named_like_ours(aws: Aws, names: Names) -> _Tags:
+    """The topics whose name begins with ours, and their tags."""
     arns = [topic["TopicArn"] for topic in aws.pages("sns", "list_topics", "Topics")]
     named = [arn for arn in arns if _name(arn) == names.topic or _name(arn).startswith(f"{names.topic}-")]
-    return [arn for arn in named if is_tagged(_tags(aws, arn), names)]
+    return {arn: _tags(aws, arn) for arn in named}
 
 
-def _retire(aws: Aws, names: Names, state: State, in_use: set[str]) -> None:
+def _ours(aws: Aws, names: Names) -> list[str]:
+    """Those of them that carry our tag."""
+    return [arn for arn, tags in _named_like_ours(aws, names).items() if is_tagged(tags, names)]
+
+
+def _retire(aws: Aws, names: Names, state: State, there: _Tags, in_use: set[str]) -> None:
     """Note our topics that are no longer in use, before state forgets them.
 
     A running function may still publish to them for a while: lib/resources/retired.py deletes them.
     """
     former = {state.get("topic_arn"), *state.group("tenant_topic_arns").values()} - {None}
-    for arn in sorted((former | set(_ours(aws, names))) - in_use):
+    ours = {arn for arn, tags in there.items() if is_tagged(tags, names)}
+    for arn in sorted((former | ours) - in_use):
         state.keep_in("retired_topics", arn, True)
     for arn in in_use & state.group("retired_topics").keys():
         state.forget_in("retired_topics", arn)
 
 
-def _ensure_topic(aws: Aws, names: Names, state: State, wanted: _Wanted) -> str:
+def _ensure_topic(aws: Aws, names: Names, state: State, there: _Tags, wanted: _Wanted) -> str:
     arn = _arn(aws, wanted.name)
     attributes = _attributes(aws, arn)
     digest = _digest(wanted.address)
@@ -93,7 +103,7 @@ def _ensure_topic(aws: Aws, names: Names, state: State, wanted: _Wanted) -> str:
         )  # fmt: skip
         _subscribe(aws, arn, wanted.address)
         return arn
-    tags = _tags(aws, arn)
+    tags = there[arn] if arn in there else _tags(aws, arn)
     claim(
         f"SNS topic {wanted.name}", tags, names, recorded=_is_recorded(state, arn),
         remedy="Choose another sns_topic_name",

@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 import botocore.session
+from botocore.config import Config as ClientConfig
 from moto import mock_aws
 from moto.bedrock.models import bedrock_backends
 
@@ -76,6 +77,10 @@ def config_of(given: Document, folder: Path) -> Config:
     return dataclasses.replace(_loaded(json.dumps(given), folder), create_roles=True)
 
 
+# `Aws` retries by itself; a bare client shows what AWS answered.
+_ONE_TRY = ClientConfig(retries={"total_max_attempts": 1})
+
+
 class _Session(boto3.Session):  # type: ignore[misc]
     """One client a service for all runs: making them costs more than all calls of a run together."""
 
@@ -86,7 +91,7 @@ class _Session(boto3.Session):  # type: ignore[misc]
         """The client with its own hooks and ours: each `Aws` hangs another one into it."""
         made = self.__dict__.setdefault("_made", {})
         if service not in made:
-            client = super().client(service, config=options.get("config"))
+            client = super().client(service, config=_ONE_TRY)
             made[service] = client, client.meta.events
         client, hooks = made[service]
         hooks = copy.copy(hooks)
