@@ -15,6 +15,7 @@ __all__ = ["dashboard_body"]
 
 _COLUMNS = 24
 _ALARMS_A_WIDGET = 100  # CloudWatch's limit
+_MOST_CHOICES = 500  # values that a variable may list
 _DAY = 86_400
 
 _TOKENS = (metrics.INPUT_TOKENS, metrics.OUTPUT_TOKENS, metrics.CACHE_READ_TOKENS, metrics.CACHE_WRITE_TOKENS)
@@ -158,7 +159,7 @@ def _text(markdown: str) -> dict[str, Any]:
 
 
 def _variable(identifier: str, dimension: str, label: str, choices: list[str]) -> dict[str, Any]:
-    return {
+    variable: dict[str, Any] = {
         "type": "property",
         "property": dimension,
         "inputType": "select",
@@ -166,8 +167,12 @@ def _variable(identifier: str, dimension: str, label: str, choices: list[str]) -
         "label": label,
         "defaultValue": choices[0],
         "visible": True,
-        "values": [{"value": choice, "label": choice} for choice in choices],
     }
+    if len(choices) <= _MOST_CHOICES:
+        return {**variable, "values": [{"value": choice, "label": choice} for choice in choices]}
+    # CloudWatch then fills the list from the metrics themselves: whoever has called so far.
+    found = f'{{{metrics.NAMESPACE},{dimension}}} MetricName="{metrics.INPUT_TOKENS}"'
+    return {**variable, "search": found, "populateFrom": dimension}
 
 
 def _placed(rows: list[tuple[int, list[dict[str, Any]]]]) -> Iterable[dict[str, Any]]:
