@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lib.errors import Kept, ProjectError
+from lib.local.door import Refused, Visit
 from lib.names import OWNER_TAG
 from tests.contract.world import Document, World
 
@@ -184,3 +185,33 @@ def test_two_deployments_share_an_account(deployed: World) -> None:
     assert deployed.remaining() == []
     deployed.config, deployed.state_path = first, first_state
     assert deployed.set_up() == []
+
+
+def test_what_has_our_tag_under_a_former_name_is_found(deployed: World) -> None:
+    """Names changed and the state lost: nothing leads to it but the tag."""
+    deployed.state_path.unlink()
+    deployed.configure(lambda config: config.update(s3_bucket_name="another-bucket", sns_topic_name="OtherAlarms"))
+    deployed.tear_down()
+    assert sorted(deployed.remaining()) == [
+        f"arn:aws:s3:::{BUCKET}",
+        f"arn:aws:sns:us-east-1:{deployed.account}:BedrockInvocationAlarms",
+        f"arn:aws:sns:us-east-1:{deployed.account}:BedrockInvocationAlarms-Acme-37036cd8",
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:.*does not match an error shape")  # moto's models lack the code
+def test_a_search_that_is_not_allowed_is_a_note(deployed: World) -> None:
+    def refuse(visit: Visit, applied: bool) -> None:
+        if visit.operation == "GetResources":
+            raise Refused("AccessDenied", "no", 403)
+
+    found = deployed.remaining()
+    with deployed.guarded(refuse):
+        assert deployed.remaining() == found
+    assert "tag:GetResources" in deployed.notes[0]
+
+
+def test_a_bucket_in_another_region_is_refused(world: World) -> None:
+    world.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    with pytest.raises(ProjectError, match=f"Bucket {BUCKET} lies in eu-west-1, the deployment in us-east-1"):
+        world.set_up()
