@@ -12,7 +12,6 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from json.encoder import encode_basestring_ascii as quoted
-from random import random as uniform
 from typing import Any
 
 from lambda_function.attributes import encode_item, plain
@@ -59,6 +58,12 @@ class Unavailable(Exception):
         self.sent = sent
 
 
+def _uniform() -> float:
+    from random import random  # its import is felt in a cold start, and retries are rare
+
+    return random()
+
+
 class Table:
     """A table whose key attributes are the strings `pk` and `sk`.
 
@@ -71,7 +76,7 @@ class Table:
         wire: Wire,
         name: str,
         sleep: Callable[[float], None] = time.sleep,
-        random: Callable[[], float] = uniform,
+        random: Callable[[], float] = _uniform,
     ) -> None:
         self._wire = wire
         self._name = quoted(name)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import ssl
 from functools import cache
-from pathlib import Path
 
 from lambda_function.roots import AMAZON_ROOTS
 
@@ -26,8 +25,8 @@ def first() -> ssl.SSLContext:
     bundle = os.environ.get("AWS_CA_BUNDLE")
     if bundle:
         context = _context()
-        folder = Path(bundle).is_dir()
-        context.load_verify_locations(capath=bundle) if folder else context.load_verify_locations(bundle)
+        folder = os.path.isdir(bundle)  # noqa: PTH112  pathlib takes as long to import as the handshake to make
+        context.load_verify_locations(**{"capath" if folder else "cafile": bundle})
         return context
     if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
         return _default()
