@@ -1,26 +1,27 @@
-"""A fake AWS for benchmarks, in a process of its own: Converse, a DynamoDB table and one S3 object, over raw sockets.
+"""A fake AWS for benchmarks, in a process of its own: Converse, DynamoDB and S3 in replies of realistic size.
 
-The client's CPU is what is measured, so this one only has to answer in time and in realistic sizes. The table is
-tests/table_double.py, so counters really count and the items grow as they would.
+It says the same whatever it is asked, and at once: a client that has slept pays for waking up with cold caches, which
+would drown what is to be measured.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-import multiprocessing
 import socket
+import ssl
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from multiprocessing.connection import Connection as Pipe
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from lambda_function.attributes import encode_item, plain
-from lambda_function.dynamodb import ConditionFailed
-from tests.table_double import TableDouble
+from lambda_function.attributes import encode_item
 
 __all__ = ["ANSWER", "endpoint"]
+
+_ROOT = Path(__file__).resolve().parent.parent.parent
 
 # The reply of a chat turn: some 350 output tokens.
 ANSWER: dict[str, Any] = {
@@ -46,102 +47,93 @@ ANSWER: dict[str, Any] = {
 
 
 @contextlib.contextmanager
-def endpoint(items: list[dict[str, Any]] | None = None, objects: Mapping[str, bytes] | None = None) -> Iterator[str]:
-    """The URL of a running fake AWS whose table holds `items` and whose S3 has `objects` by path."""
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("fork").Process(
-        target=_serve, args=(theirs, items or [], dict(objects or {})), daemon=True
-    )
-    process.start()
-    try:
-        yield f"http://127.0.0.1:{ours.recv()}"
-    finally:
-        process.kill()
-        process.join()
-        ours.close()
-        theirs.close()
+def endpoint(
+    item: Mapping[str, Any], objects: Mapping[str, str] | None = None, certificate: Path | None = None
+) -> Iterator[str]:
+    """The URL of a running fake AWS whose table answers with `item` and whose S3 has `objects` by path.
+
+    With a `certificate` (and its key in the same PEM file) it speaks TLS.
+    """
+    command = [sys.executable, "-m", "tests.bench.endpoint", *([str(certificate)] if certificate else [])]
+    with subprocess.Popen(
+        command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as process:
+        try:
+            assert process.stdin and process.stdout
+            process.stdin.write(json.dumps([encode_item(item), dict(objects or {})]) + "\n")
+            process.stdin.flush()
+            yield f"http{'s' if certificate else ''}://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.kill()
 
 
-def _serve(pipe: Pipe, items: list[dict[str, Any]], objects: dict[str, bytes]) -> None:
-    service = _Service(items, objects)
+def _serve() -> None:
+    """What the process does: a line of what to hold comes in, a port goes out, and then it answers until killed."""
+    replies = _Replies(*json.loads(sys.stdin.readline()))
+    context = None
+    if len(sys.argv) > 1:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[1])
     with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
-        pipe.send(server.getsockname()[1])
+        print(server.getsockname()[1], flush=True)
         while True:
             accepted, _ = server.accept()
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=_attend, args=(accepted, service.answer), daemon=True).start()
+            threading.Thread(target=_attend, args=(accepted, context, replies), daemon=True).start()
 
 
-def _attend(accepted: socket.socket, answer: Callable[[str, str, dict[str, str], bytes], bytes]) -> None:
+def _attend(accepted: socket.socket, context: ssl.SSLContext | None, replies: _Replies) -> None:
     """Answer the requests of a connection until it ends."""
-    with accepted, accepted.makefile("rb", buffering=1 << 18) as stream:
-        while line := stream.readline():
-            method, path, _ = line.decode().split(" ", 2)
-            headers = {}
-            while (line := stream.readline()) not in (b"\r\n", b""):
-                name, _, value = line.decode().partition(":")
-                headers[name.lower()] = value.strip()
-            body = stream.read(int(headers.get("content-length", 0)))
-            accepted.sendall(answer(method, path, headers, body))
+    with contextlib.suppress(ConnectionError), accepted:
+        if context:
+            accepted = context.wrap_socket(accepted, server_side=True)
+        while data := accepted.recv(1 << 18):
+            end = data.find(b"\r\n\r\n")
+            while end < 0:
+                data += accepted.recv(1 << 18)
+                end = data.find(b"\r\n\r\n")
+            head = data[:end].lower()
+            _, found, length = head.partition(b"\r\ncontent-length: ")
+            missing = (int(length.partition(b"\r\n")[0]) if found else 0) + end + 4 - len(data)
+            while missing > 0:
+                missing -= len(accepted.recv(1 << 18))
+            accepted.sendall(replies.to(head))
 
 
-class _Service:
-    def __init__(self, items: list[dict[str, Any]], objects: dict[str, bytes]) -> None:
-        self._table = TableDouble()
-        self._table.items = {(item["pk"], item["sk"]): item for item in items}
-        self._lock = threading.Lock()
-        self._objects = objects
-        self._converse = _reply(200, "application/json", json.dumps(ANSWER).encode())
+class _Replies:
+    """Whole replies, made beforehand."""
 
-    def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> bytes:
-        if path.endswith("/converse"):
+    def __init__(self, item: str, objects: Mapping[str, str]) -> None:
+        self._converse = _reply(200, "application/json", json.dumps(ANSWER))
+        kind = "application/x-amz-json-1.0"
+        self._operations = {
+            b"updateitem": _reply(200, kind, f'{{"Attributes":{item}}}'),
+            b"getitem": _reply(200, kind, f'{{"Item":{item}}}'),
+            b"putitem": _reply(200, kind, "{}"),
+        }
+        self._objects = {
+            path.encode(): _reply(200, "application/json", text, f'ETag: "{number}"\r\n')
+            for number, (path, text) in enumerate(objects.items())
+        }
+
+    def to(self, head: bytes) -> bytes:
+        """The reply to a request with this head, in lower case."""
+        path = head.split(b" ", 2)[1]
+        if path.endswith(b"/converse"):
             return self._converse
-        if "x-amz-target" in headers:
-            with self._lock:
-                return self._dynamodb(headers["x-amz-target"].rpartition(".")[2], json.loads(body))
-        if method == "GET" and path in self._objects:
-            return self._object(self._objects[path], headers.get("if-none-match"))
-        return _reply(404, "application/json", b'{"message":"there is no such thing in this fake AWS"}')
-
-    def _object(self, content: bytes, known: str | None) -> bytes:
-        etag = f'"{hashlib.md5(content).hexdigest()}"'  # noqa: S324  S3 calls it so
-        if known == etag:
-            return _reply(304, "application/json", b"", f"ETag: {etag}\r\n")
-        return _reply(200, "application/json", content, f"ETag: {etag}\r\n")
-
-    def _dynamodb(self, operation: str, asked: dict[str, Any]) -> bytes:
-        condition = asked.get("ConditionExpression", "")
-        values = plain(asked.get("ExpressionAttributeValues", {}))
-        try:
-            if operation == "UpdateItem":
-                key, returns = plain(asked["Key"]), asked.get("ReturnValues", "NONE")
-                text = asked["UpdateExpression"]
-                item = self._table.update(
-                    (key["pk"], key["sk"]), text, condition=condition, values=values, returns=returns
-                )
-                found = {"Attributes": item} if item else {}
-            elif operation == "PutItem":
-                self._table.put(plain(asked["Item"]), condition=condition, values=values)
-                found = {}
-            else:
-                key = plain(asked["Key"])
-                item_or_none = self._table.get((key["pk"], key["sk"]))
-                found = {"Item": item_or_none} if item_or_none else {}
-        except ConditionFailed as refused:
-            error = {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}
-            text = json.dumps(error)
-            if refused.item:
-                text = f'{text[:-1]},"Item":{encode_item(refused.item)}}}'
-            return _reply(400, "application/x-amz-json-1.0", text.encode())
-        inner = ",".join(f'"{name}":{encode_item(item)}' for name, item in found.items())
-        return _reply(200, "application/x-amz-json-1.0", f"{{{inner}}}".encode())
+        _, found, target = head.partition(b"\r\nx-amz-target: dynamodb_20120810.")
+        return self._operations[target.partition(b"\r\n")[0]] if found else self._objects[path]
 
 
-def _reply(status: int, kind: str, body: bytes, extra: str = "") -> bytes:
+def _reply(status: int, kind: str, body: str, extra: str = "") -> bytes:
     """A reply with the headers that AWS sends."""
     head = (
         f"HTTP/1.1 {status} Reply\r\nDate: Mon, 23 Nov 2026 10:00:00 GMT\r\nContent-Type: {kind}\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: keep-alive\r\n"
+        f"Content-Length: {len(body.encode())}\r\nConnection: keep-alive\r\n"
         f"x-amzn-RequestId: 5ee8a7b9-d3f0-4b8a-bb1c-0b7b2cd91b2f\r\nx-amz-crc32: 2745614147\r\n{extra}\r\n"
     )
-    return head.encode() + body
+    return head.encode() + body.encode()
+
+
+if __name__ == "__main__":
+    _serve()

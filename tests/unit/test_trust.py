@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
-import ipaddress
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -12,67 +10,17 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import NameOID
 
 from lambda_function import trust
 from lambda_function.roots import AMAZON_ROOTS
 from lambda_function.wire import Credentials, Wire, WireError
+from tests.authority import LOCALHOST, Authority
 from tests.scripted_server import Script, ScriptedServer, close, reply
 
 OK = reply(b"ok")
-HOST = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
 OTHER = x509.DNSName("bedrock-runtime.us-east-1.amazonaws.com")
-
-
-class Authority:
-    """A certificate authority made for a test; `bundle` is its root's file."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test Root")])
-        root = self._signed(self._name, self._key.public_key(), x509.BasicConstraints(ca=True, path_length=None), None)
-        self.bundle = folder / "root.pem"
-        self.bundle.write_bytes(root.public_bytes(serialization.Encoding.PEM))
-
-    def server(self, name: x509.GeneralName) -> ssl.SSLContext:
-        """A server's context with a certificate for `name`."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")])
-        limits = x509.BasicConstraints(ca=False, path_length=None)
-        certificate = self._signed(subject, key.public_key(), limits, x509.SubjectAlternativeName([name]))
-        file = self._folder / "server.pem"
-        file.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-            + certificate.public_bytes(serialization.Encoding.PEM)
-        )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
-
-    def _signed(
-        self,
-        subject: x509.Name,
-        key: ec.EllipticCurvePublicKey,
-        limits: x509.BasicConstraints,
-        names: x509.SubjectAlternativeName | None,
-    ) -> x509.Certificate:
-        now = datetime.datetime.now(datetime.UTC)
-        builder = x509.CertificateBuilder(
-            self._name, subject, key, x509.random_serial_number(), now, now + datetime.timedelta(days=1)
-        ).add_extension(limits, critical=True)
-        identifier = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
-        authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
-        if names:
-            builder = builder.add_extension(names, critical=False).add_extension(authority, critical=False)
-        else:
-            signs = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-            builder = builder.add_extension(identifier, critical=False).add_extension(signs, critical=True)
-        return builder.sign(self._key, hashes.SHA256())
 
 
 @pytest.fixture
@@ -93,11 +41,13 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def connected() -> Iterator[Callable[[Script, ssl.SSLContext], tuple[Wire, ScriptedServer]]]:
+def connected() -> Iterator[Callable[[Script, Path], tuple[Wire, ScriptedServer]]]:
     made: list[tuple[Wire, ScriptedServer]] = []
 
-    def connect(script: Script, tls: ssl.SSLContext) -> tuple[Wire, ScriptedServer]:
-        server = ScriptedServer(script, tls)
+    def connect(script: Script, certificate: Path) -> tuple[Wire, ScriptedServer]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server = ScriptedServer(script, context)
         made.append((Wire("us-east-1", lambda: Credentials("A", "s", None), server.url), server))
         return made[-1]
 
@@ -107,7 +57,7 @@ def connected() -> Iterator[Callable[[Script, ssl.SSLContext], tuple[Wire, Scrip
         server.stop()
 
 
-Connected = Callable[[Script, ssl.SSLContext], tuple[Wire, ScriptedServer]]
+Connected = Callable[[Script, Path], tuple[Wire, ScriptedServer]]
 
 
 def ask(wire: Wire) -> bytes:
@@ -119,7 +69,7 @@ def test_the_operators_bundle_is_trusted_and_the_connection_kept(
     variable: str, authority: Authority, connected: Connected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, str(authority.bundle))
-    wire, server = connected([[[OK], [OK], [reply(b"x" * 200_000)]]], authority.server(HOST))
+    wire, server = connected([[[OK], [OK], [reply(b"x" * 200_000)]]], authority.certificate())
     # TLS 1.3 session tickets lie unread between the first two: they are no end of the connection.
     assert [ask(wire), ask(wire), ask(wire)] == [b"ok", b"ok", b"x" * 200_000]
     assert [len(heard) for heard in server.heard] == [3]
@@ -131,7 +81,7 @@ def test_a_directory_of_roots_may_be_named(
     empty = tmp_path / "roots"
     empty.mkdir()
     monkeypatch.setenv("AWS_CA_BUNDLE", str(empty))
-    wire, _ = connected([[[OK]]], authority.server(HOST))
+    wire, _ = connected([[[OK]]], authority.certificate())
     with pytest.raises(WireError, match="CERTIFICATE_VERIFY_FAILED"):
         ask(wire)
 
@@ -140,7 +90,7 @@ def test_a_connection_closed_while_idle_is_found(
     authority: Authority, connected: Connected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.bundle))
-    wire, server = connected([[[OK, close]], [[OK]]], authority.server(HOST))
+    wire, server = connected([[[OK, close]], [[OK]]], authority.certificate())
     ask(wire)
     time.sleep(0.05)
     assert ask(wire) == b"ok"
@@ -151,17 +101,17 @@ def test_a_reply_cut_off_without_a_goodbye_is_an_error(
     authority: Authority, connected: Connected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.bundle))
-    wire, _ = connected([[[b"HTTP/1.1 200 OK\r\n\r\nhalf of", close]]], authority.server(HOST))
+    wire, _ = connected([[[b"HTTP/1.1 200 OK\r\n\r\nhalf of", close]]], authority.certificate())
     with pytest.raises(WireError) as caught:
         ask(wire)
     assert caught.value.sent
 
 
-@pytest.mark.parametrize("name", [HOST, OTHER], ids=["unknown authority", "and another's name"])
+@pytest.mark.parametrize("name", [LOCALHOST, OTHER], ids=["unknown authority", "and another's name"])
 def test_strangers_are_refused_before_anything_is_sent(
     name: x509.GeneralName, authority: Authority, connected: Connected
 ) -> None:
-    wire, server = connected([[[OK]]], authority.server(name))
+    wire, server = connected([[[OK]]], authority.certificate(name))
     with pytest.raises(WireError, match="CERTIFICATE_VERIFY_FAILED") as caught:
         ask(wire)
     assert not caught.value.sent
@@ -173,7 +123,7 @@ def test_a_trusted_certificate_of_another_host_is_refused(
     authority: Authority, connected: Connected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.bundle))
-    wire, server = connected([[[OK]]], authority.server(OTHER))
+    wire, server = connected([[[OK]]], authority.certificate(OTHER))
     with pytest.raises(WireError, match="mismatch") as caught:
         ask(wire)
     assert not caught.value.sent
