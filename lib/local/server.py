@@ -14,7 +14,16 @@ from typing import Any
 
 from cheroot.wsgi import Server as WsgiServer
 
-from lib.local import apigateway_import, bedrock, bedrock_runtime, clock, functions, observability, role_calls
+from lib.local import (
+    apigateway_import,
+    atomic_writes,
+    bedrock,
+    bedrock_runtime,
+    clock,
+    functions,
+    observability,
+    role_calls,
+)
 from lib.local.admin import Answer, Handler
 from lib.local.console import Console
 from lib.local.dispatcher import Dispatcher
@@ -32,6 +41,7 @@ ADDITIONS: tuple[Callable[[], None], ...] = (
     bedrock.install,
     bedrock_runtime.install,
     apigateway_import.install,
+    atomic_writes.install,
     functions.install,
     *observability.INSTALLS,
 )
