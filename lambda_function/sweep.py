@@ -47,6 +47,8 @@ def sweep(
         found = _record(table, tenant, held, origin, prices)
         if found.get("est"):
             estimated += sweep_up(table, tenant, data)
+            if held.expiry + LINGER <= now:
+                closed += _settle(table, tenant, data, found)  # found so late that nobody can come back
         else:
             finished += _settle(table, tenant, data, found)
     for data in sorted(item.get("swept", ())):

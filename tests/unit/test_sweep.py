@@ -121,6 +121,13 @@ def test_an_owner_that_died_between_late_record_and_settle_is_corrected_in_the_e
     assert scene.counted() == (700, 700, 70)
 
 
+def test_one_that_is_found_very_late_is_done_with_at_once(scene: Scene) -> None:
+    ticket = scene.reserve()
+    assert scene.sweep(HOLD + LINGER) == (0, 1, 1)
+    assert scene.counted() == (2000, 2000, 200) and not {"inflight", "swept"} & set(scene.item)
+    assert scene.stored(ticket)["est"]
+
+
 @pytest.mark.parametrize("moment", range(4))
 def test_a_sweep_and_a_slow_settle_at_the_same_time(scene: Scene, moment: int) -> None:
     """The owner finishes just before the sweep's n-th call to the table."""
