@@ -8,7 +8,7 @@ import functools
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,8 @@ import boto3
 import plotly
 
 from lib.local import clock
-from lib.local.console_widgets import drawn, placed_variables
+from lib.local.console_tenants import shown_tenants
+from lib.local.console_widgets import drawn, filled_variable, placed_variables
 
 __all__ = ["Console", "Page"]
 
@@ -97,7 +98,7 @@ class Console:
         """The resolved configuration that the functions read."""
         s3 = self._client("s3", deployed["region"])
         try:
-            resolved = json.loads(s3.get_object(Bucket=deployed["bucket"], Key="resolved.json")["Body"].read())
+            resolved = json.loads(s3.get_object(Bucket=deployed["bucket"], Key=deployed["config_key"])["Body"].read())
         except (KeyError, s3.exceptions.NoSuchKey, s3.exceptions.NoSuchBucket):
             return {}
         return resolved if isinstance(resolved, dict) else {}
@@ -107,58 +108,40 @@ class Console:
         if not deployed.get("api_url"):
             return {"ready": False, "tenants": [], "alarms": [], "mails": self._mails()}
         resolved = self._resolved(deployed)
-        alarms = self._client("cloudwatch", deployed["region"]).describe_alarms(MaxRecords=100)["MetricAlarms"]
+        client = functools.partial(self._client, region=deployed["region"])
+        now = clock.now()
+        tenants = list(shown_tenants(client, deployed["table"], resolved, now)) if resolved else []
+        pages = client("cloudwatch").get_paginator("describe_alarms").paginate()
         return {
             "ready": bool(resolved),
-            "now": int(clock.now() * 1000),
-            "tenants": list(self._tenants(deployed, resolved)) if resolved else [],
+            "now": int(now * 1000),
+            "tenants": tenants,
             "alarms": [
                 {"name": alarm["AlarmName"], "state": alarm["StateValue"], "reason": alarm.get("StateReason", "")}
-                for alarm in alarms
+                for page in pages
+                for alarm in page["MetricAlarms"]
             ],
             "mails": self._mails(),
         }
-
-    def _tenants(self, deployed: Mapping[str, Any], resolved: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        for tenant in sorted(resolved["tenants"]):
-            if tenant.startswith("_"):
-                continue
-            usage = self._usage(deployed, tenant)
-            yield {
-                "name": tenant,
-                "profiles": [p["name"] for p in resolved["profiles"] if p["tenant"] == tenant],
-                "usage": usage,
-            }
-
-    def _usage(self, deployed: Mapping[str, Any], tenant: str) -> dict[str, Any]:
-        """What GET /usage tells this tenant."""
-        answer = self._call(deployed, tenant, "GET", "/usage", {}, None)
-        return answer["body"] if answer["status"] == 200 and isinstance(answer["body"], dict) else {}
-
-    def _send(self, tenant: str, headers: Mapping[str, str], body: Any) -> dict[str, Any]:
-        return self._call(self._deployed(), tenant, "POST", "/invoke", headers, json.dumps(body).encode())
 
     @functools.lru_cache(maxsize=1024)  # noqa: B019 - as above
     def _key(self, region: str, key_id: str) -> str:
         return str(self._client("apigateway", region).get_api_key(apiKey=key_id, includeValue=True)["value"])
 
-    def _call(
-        self,
-        deployed: Mapping[str, Any],
-        tenant: str,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-    ) -> dict[str, Any]:
+    def _send(self, tenant: str, headers: Mapping[str, str], body: Any) -> dict[str, Any]:
+        deployed = self._deployed()
         key_ids = [key for key, kept in deployed["keys"].items() if kept["tenant"] == tenant and not kept["until"]]
+        if not key_ids:
+            raise ValueError(f"{tenant} has no key")
         sent = {**headers, "content-type": "application/json", "x-api-key": self._key(deployed["region"], key_ids[0])}
-        request = urllib.request.Request(deployed["api_url"] + path, body, sent, method=method)  # noqa: S310 - our own endpoint
+        url = deployed["api_url"] + "/invoke"
+        request = urllib.request.Request(url, json.dumps(body).encode(), sent, method="POST")  # noqa: S310 - our own
         try:
             with urllib.request.urlopen(request, timeout=35) as reply:  # noqa: S310
                 return _reply(reply.status, reply.headers, reply.read())
         except urllib.error.HTTPError as error:
-            return _reply(error.code, error.headers, error.read())
+            with error:
+                return _reply(error.code, error.headers, error.read())
 
     def _dashboard(self, query: Mapping[str, str]) -> dict[str, Any]:
         deployed = self._deployed()
@@ -180,7 +163,7 @@ class Console:
             return list(answer["MetricDataResults"])
 
         return {
-            "variables": body.get("variables", []),
+            "variables": [filled_variable(variable, cloudwatch) for variable in body.get("variables", [])],
             "first": int(first * 1000),
             "last": int(last * 1000),
             "widgets": [drawn(widget, first, last, fetch) for widget in chosen["widgets"]],

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from lib.local.dashboard_rows import expand_rows
 
-__all__ = ["drawn", "placed_variables"]
+__all__ = ["drawn", "filled_variable", "placed_variables"]
 
 _MOST_POINTS = 400
+_SEARCHED = re.compile(r"\{([^,}]+),")
 
 
 def placed_variables(body: Mapping[str, Any], chosen: Mapping[str, str]) -> dict[str, Any]:
@@ -27,6 +29,22 @@ def placed_variables(body: Mapping[str, Any], chosen: Mapping[str, str]) -> dict
                     if row[index] == variable["property"] and isinstance(row[index + 1], str):
                         row[index + 1] = value
     return placed
+
+
+def filled_variable(variable: Mapping[str, Any], cloudwatch: Any) -> dict[str, Any]:
+    """A variable with its choices; one that searches gets what the metrics have, as in CloudWatch's console."""
+    found = _SEARCHED.match(variable.get("search", ""))
+    if "values" in variable or not found:
+        return dict(variable)
+    pages = cloudwatch.get_paginator("list_metrics").paginate(Namespace=found[1])
+    choices = {
+        dimension["Value"]
+        for page in pages
+        for metric in page["Metrics"]
+        for dimension in metric["Dimensions"]
+        if dimension["Name"] == variable.get("populateFrom")
+    }
+    return {**variable, "values": [{"value": choice, "label": choice} for choice in sorted(choices)]}
 
 
 def drawn(

@@ -1,9 +1,8 @@
 "use strict";
 // Everything on the page comes from three JSON addresses, asked again every few seconds.
 const byId = (id) => document.getElementById(id);
-const dark = matchMedia("(prefers-color-scheme: dark)");
-const COLOURS = ["#3b6fb6", "#d9822b", "#4f9d69", "#b04a5a", "#7a5ba6", "#8c6d4f", "#c977a8", "#5f8f9f", "#a8a13a", "#3aa6a6"];
-const ROW_HEIGHT = 52;
+const ROW_HEIGHT = 46;
+const EVERY = 3000;
 let overview = { tenants: [], alarms: [], mails: [] };
 let shown = {};  // what was last drawn of each part, so that nothing that did not change is touched
 
@@ -13,16 +12,6 @@ async function ask(path, options) {
   return reply.json();
 }
 
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else made.setAttribute(name, value);
-  }
-  made.append(...children);
-  return made;
-}
-
 function changed(part, value) {
   const text = JSON.stringify(value);
   if (shown[part] === text) return false;
@@ -30,38 +19,83 @@ function changed(part, value) {
   return true;
 }
 
-function money(text) {
-  const amount = Number(text);
-  if (amount === 0) return "$0";
-  return amount >= 1 ? `$${amount.toFixed(2)}` : `$${amount.toPrecision(3)}`;
+function shareOf(window) {
+  return window?.limit_usd ? 1 - Number(window.remaining_usd) / Number(window.limit_usd) : 0;
 }
 
-function budgetLines(usage) {
-  const windows = [["month", "This month"], ["day", "Today"]];
-  return windows.flatMap(([key, name]) => {
-    const window = (usage.budgets || {})[key] || {};
-    if (!window.limit_usd) return window.spent_usd ? [element("p", {}, `${name}: ${money(window.spent_usd)}`)] : [];
-    const share = Math.min(1, Number(window.spent_usd) / Number(window.limit_usd));
-    const colour = share >= 1 ? "red" : share >= 0.9 ? "orange" : share >= 0.75 ? "yellow" : "green";
-    const bar = element("div", {
-      class: `bar ${colour}`, role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100,
-      "aria-valuenow": Math.round(share * 100), "aria-label": `${name}, share of the budget`,
-    }, element("div", { style: `width:${share * 100}%` }));
-    return [bar, element("p", {}, `${name}: ${money(window.spent_usd)} of ${money(window.limit_usd)} (${Math.round(share * 100)} %)`)];
+const fullest = (tenant) => Math.max(...["month", "day"].map((key) => shareOf(tenant.usage.budgets[key])));
+
+function budgetLines({ budgets }) {
+  return [["day", "Today"], ["month", "This month"]].flatMap(([key, name]) => {
+    const window = budgets[key];
+    if (!window.limit_usd) return [element("p", {}, `${name}: ${money(window.spent_usd)}, no budget`)];
+    const share = shareOf(window);
+    const percent = Math.floor(share * 100);
+    const colour = share >= 0.98 ? "red" : share >= 0.9 ? "orange" : share >= 0.5 ? "yellow" : "green";
+    const said = `${money(window.spent_usd)} of ${money(window.limit_usd)}`;
+    return [element("p", {}, element("span", {}, `${name}: `, element("strong", { "data-spent": key }, money(window.spent_usd)), ` of ${money(window.limit_usd)}`), element("span", {}, `${percent} %`)),
+      element("div", { class: `bar ${colour}`, role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": percent, "aria-valuetext": said, "aria-label": `${name}, share of the budget` },
+        element("div", { style: `width:${share * 100}%` }))];
   });
 }
 
-function drawTenants(tenants) {
-  if (!changed("tenants", tenants)) return;
-  byId("tenants").replaceChildren(...tenants.map(({ name, profiles, usage }) => {
-    const level = usage.level || "green";
-    return element("article", { class: "card", "data-tenant": name },
-      element("h3", {}, name, element("span", { class: `level ${level}` }, level)),
-      ...budgetLines(usage),
-      ...(usage.suspended ? [element("p", { class: "red" }, "Suspended: requests are refused.")] : []),
-      element("p", {}, `${profiles.length} profile${profiles.length === 1 ? "" : "s"}`));
-  }));
-  fillForm(tenants);
+function trouble(tenant) {
+  const { usage, refused, why } = tenant;
+  const lines = [];
+  if (usage.suspended) lines.push(element("p", { class: "notice red" }, "Suspended: every request is refused."));
+  else if (refused) {
+    const full = fullest(tenant) >= 0.95;
+    lines.push(element("p", { class: "notice red" }, `${full ? "Stopped at its budget: " : ""}${refused} request${refused === 1 ? "" : "s"} refused in the last 15 minutes.`));
+  }
+  if (usage.level !== "green" && why) lines.push(element("p", { class: "why" }, why));
+  return lines;
+}
+
+function card(tenant) {
+  const { name, tier, profiles, usage } = tenant;
+  return element("article", { class: `card edge-${usage.level}`, "data-tenant": name, "aria-label": name },
+    element("h3", {}, name, element("span", { class: `level ${usage.level}` }, usage.level)),
+    ...trouble(tenant), ...budgetLines(usage),
+    element("footer", {}, element("span", {}, `${tier} · ${profiles.length} profile${profiles.length === 1 ? "" : "s"}`),
+      element("button", { type: "button", class: "quiet", "data-pick": name, "aria-label": `Pick ${name}`, onclick: () => pick(name) }, "Pick")));
+}
+
+function drawTenants() {
+  const wanted = byId("filter").value.trim().toLowerCase();
+  const chosen = overview.tenants.filter(({ name }) => name.toLowerCase().includes(wanted));
+  chosen.sort((a, b) => LEVELS.indexOf(b.usage.level) - LEVELS.indexOf(a.usage.level) || fullest(b) - fullest(a) || a.name.localeCompare(b.name));
+  byId("filter-label").hidden = overview.tenants.length <= 8;
+  if (!changed("tenants", chosen)) return;
+  const focused = document.activeElement?.dataset?.pick;
+  byId("tenants").replaceChildren(...chosen.map(card));
+  if (!chosen.length) byId("tenants").append(element("p", {}, wanted ? "No tenant has this name." : "No tenant yet: run setup.py --local."));
+  if (focused) byId("tenants").querySelector(`[data-pick="${CSS.escape(focused)}"]`)?.focus();
+}
+
+// Form and dashboard turn to one tenant.
+function pick(name) {
+  byId("send-tenant").value = name;
+  fillProfiles();
+  const places = [["TenantID", name], ["InferenceProfile", byId("send-profile").value]];
+  for (const [property, value] of places) {
+    const select = document.querySelector(`select[data-property="${property}"]`);
+    if (select) select.value = value;
+  }
+  document.querySelectorAll("[data-pick]").forEach((button) => button.setAttribute("aria-pressed", button.dataset.pick === name));
+  byId("status").textContent = `Form and dashboard show ${name}.`;
+  refreshDashboard();
+}
+
+function drawSummary({ tenants, alarms, mails }) {
+  const sum = (key) => tenants.reduce((total, tenant) => total + Number(tenant.usage.budgets[key].spent_usd), 0);
+  const above = tenants.filter((tenant) => tenant.usage.level !== "green").length;
+  const refused = tenants.reduce((total, tenant) => total + tenant.refused, 0);
+  const on = alarms.filter((alarm) => alarm.state === "ALARM").length;
+  const facts = [
+    ["Spent this month", money(sum("month")), ""], ["Tenants above green", `${above} of ${tenants.length}`, above ? "orange" : ""],
+    ["Refused in 15 minutes", refused, refused ? "red" : ""], ["Alarms on", `${on} of ${alarms.length}`, on ? "red" : ""], ["Mails", mails.length, ""],
+  ];
+  if (changed("summary", facts)) byId("summary").replaceChildren(...facts.map(([name, value, colour]) => element("div", {}, element("dt", {}, name), element("dd", { class: colour }, String(value)))));
 }
 
 function options(select, values) {
@@ -71,6 +105,7 @@ function options(select, values) {
 }
 
 function fillForm(tenants) {
+  if (!changed("form", tenants.map(({ name, profiles }) => [name, profiles]))) return;
   options(byId("send-tenant"), tenants.map((tenant) => tenant.name));
   fillProfiles();
 }
@@ -82,19 +117,21 @@ function fillProfiles() {
 
 function drawAlarms(alarms) {
   if (!changed("alarms", alarms)) return;
-  const order = { ALARM: 0, INSUFFICIENT_DATA: 2, OK: 1 };
-  const colours = { ALARM: "red", OK: "green", INSUFFICIENT_DATA: "" };
+  const order = { ALARM: 0, OK: 1, INSUFFICIENT_DATA: 2 };
+  const colours = { ALARM: "red", OK: "green", INSUFFICIENT_DATA: "grey" };
   const sorted = [...alarms].sort((a, b) => order[a.state] - order[b.state] || a.name.localeCompare(b.name));
-  byId("alarms").replaceChildren(...sorted.map((alarm) => element("tr", { "data-alarm": alarm.name, title: alarm.reason },
-    element("td", {}, alarm.name),
-    element("td", {}, element("span", { class: `level ${colours[alarm.state]}` }, alarm.state.replace("_", " "))))));
+  byId("alarms").replaceChildren(...sorted.map((alarm) => element("li", { "data-alarm": alarm.name, "data-state": alarm.state },
+    element("div", { class: "row" }, element("span", {}, alarm.name), element("span", { class: `level ${colours[alarm.state]}` }, alarm.state.replace("_", " ").toLowerCase())),
+    ...(alarm.state === "ALARM" ? [element("small", {}, alarm.reason)] : []))));
 }
 
 function drawMails(mails) {
   if (!changed("mails", mails)) return;
+  const focused = document.activeElement?.dataset?.mail;
   byId("mails").replaceChildren(...mails.map((mail) => element("li", {},
-    element("button", { type: "button", onclick: () => openMail(mail.file) }, mail.subject, element("small", {}, `${mail.to} · ${mail.date}`)))));
+    element("button", { type: "button", "data-mail": mail.file, onclick: () => openMail(mail.file) }, mail.subject, element("small", {}, `${mail.to} · ${mail.date.replace(/ [+]0000$/, " UTC")}`)))));
   if (!mails.length) byId("mails").append(element("li", {}, "No mail yet."));
+  if (focused) byId("mails").querySelector(`[data-mail="${CSS.escape(focused)}"]`)?.focus();
 }
 
 async function openMail(file) {
@@ -107,97 +144,88 @@ async function openMail(file) {
 
 async function send(event) {
   event.preventDefault();
-  const body = { messages: [{ role: "user", content: [{ text: byId("send-text").value }] }], inferenceConfig: { maxTokens: Number(byId("send-tokens").value) } };
-  const headers = { "inference-profile-id": byId("send-profile").value };
-  const answer = await ask("/_console/send", { method: "POST", body: JSON.stringify({ tenant: byId("send-tenant").value, headers, body }) });
-  const rows = [["status", answer.status], ...Object.entries(answer.headers)];
-  const said = answer.body?.output?.message?.content?.map((block) => block.text).join("\n") ?? JSON.stringify(answer.body, null, 2);
-  byId("answer").replaceChildren(
-    element("pre", { tabindex: 0 }, said),
-    element("table", {}, element("tbody", {}, ...rows.map(([name, value]) =>
-      element("tr", {}, element("th", { scope: "row" }, name), element("td", { class: "number", "data-header": name }, String(value)))))));
+  const button = event.target.querySelector("button");
+  button.disabled = true;
+  byId("outcome").textContent = "Sending…";
+  try {
+    const body = { messages: [{ role: "user", content: [{ text: byId("send-text").value }] }], inferenceConfig: { maxTokens: Number(byId("send-tokens").value) } };
+    const headers = { "inference-profile-id": byId("send-profile").value };
+    showAnswer(await ask("/_console/send", { method: "POST", body: JSON.stringify({ tenant: byId("send-tenant").value, headers, body }) }));
+  } catch (error) {
+    byId("outcome").className = "red";
+    byId("outcome").textContent = "The request could not be sent; the embedded AWS does not answer.";
+  } finally {
+    button.disabled = false;
+    button.focus();
+  }
   await refresh();
 }
 
-function layout(widget) {
-  const ink = getComputedStyle(document.body).color;
-  const line = "rgba(128,128,128,.25)";
-  return {
-    margin: { l: 45, r: 10, t: 8, b: 30 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-    font: { color: ink, size: 11 }, colorway: COLOURS, showlegend: true, legend: { orientation: "h", y: -0.2 },
-    xaxis: { gridcolor: line, type: "date" }, barmode: "stack",
-    yaxis: { gridcolor: line, rangemode: "tozero", range: widget.yAxis?.left?.max !== undefined ? [0, widget.yAxis.left.max] : undefined },
-  };
+function showAnswer({ status, headers, body }) {
+  const said = status === 200 ? body.output.message.content.map((block) => block.text).join("\n") : body.error?.message ?? JSON.stringify(body);
+  const facts = status === 200
+    ? [`Cost ${money(headers["x-cost-usd"])}`, `level ${headers["x-alert-level"]}`, `${body.usage.inputTokens} tokens in, ${body.usage.outputTokens} out`]
+    : [`Refused: ${status} ${body.error?.code ?? ""}`];
+  if (headers["x-budget-remaining-usd"]) facts.push(`${money(headers["x-budget-remaining-usd"])} of the budget left`);
+  byId("outcome").className = status === 200 ? "" : "red";
+  byId("outcome").textContent = facts.join(" · ");
+  const rows = [["status", status], ...Object.entries(headers)];
+  byId("answer").hidden = false;
+  byId("answer").replaceChildren(element("blockquote", {}, said), element("table", {}, element("caption", {}, "Reply headers"), element("tbody", {}, ...rows.map(([name, value]) =>
+    element("tr", {}, element("th", { scope: "row" }, name), element("td", { "data-header": name }, String(value)))))));
 }
 
-function traces(widget) {
-  return widget.series.map(({ label, points }) => {
-    const trace = { name: label, x: points.map(([moment]) => new Date(moment)), y: points.map(([, value]) => value) };
-    if (widget.view === "bar" || widget.stacked) return { ...trace, type: "bar" };
-    return { ...trace, type: "scatter", mode: points.length < 60 ? "lines+markers" : "lines", line: { shape: "linear", width: 2 } };
-  });
-}
-
-function drawMetric(box, widget) {
-  if (!widget.series.length) return box.replaceChildren(element("p", { class: "empty" }, "No data in this time."));
-  if (widget.view === "singleValue") {
-    return box.replaceChildren(element("div", { class: "numbers" }, ...widget.series.map(({ label, points }) =>
-      element("div", {}, element("strong", {}, Number(points.at(-1)[1].toPrecision(5)).toString()), label))));
-  }
-  if (!box.classList.contains("js-plotly-plot")) box.replaceChildren();
-  Plotly.react(box, traces(widget), layout(widget), { displayModeBar: false, responsive: true });
-}
-
-function drawStates(box, widget) {
-  const names = widget.alarms.map((arn) => arn.split(":alarm:")[1]);
-  const states = new Map(overview.alarms.map((alarm) => [alarm.name, alarm.state]));
-  box.replaceChildren(element("div", { class: "states" }, ...names.map((name) => {
-    const state = states.get(name) || "INSUFFICIENT_DATA";
-    return element("span", { class: state }, `${name}: ${state.replace("_", " ")}`);
-  })));
-}
-
-function drawDashboard({ variables, widgets }) {
-  if (changed("variables", variables)) drawVariables(variables);
+function drawDashboard(board) {
+  if (changed("variables", board.variables)) drawVariables(board.variables);
   const grid = byId("dashboard");
-  if (grid.children.length !== widgets.length) grid.replaceChildren(...widgets.map(frame));
-  widgets.forEach((widget, index) => {
-    if (widget.type === "text") return;
+  if (changed("frames", board.widgets.map(({ type, x, y, width, height, title, markdown }) => [type, x, y, width, height, title, markdown]))) {
+    grid.querySelectorAll(".js-plotly-plot").forEach((plot) => Plotly.purge(plot));
+    grid.replaceChildren(...board.widgets.map(frame));
+    shown = Object.fromEntries(Object.entries(shown).filter(([part]) => !part.startsWith("widget")));
+  }
+  // Moving the axis by less than a minute is not worth drawing anew.
+  const span = { first: Math.floor(board.first / 60000) * 60000, last: Math.ceil(board.last / 60000) * 60000 };
+  board.widgets.forEach((widget, index) => {
     const box = grid.children[index].querySelector(".plot");
-    if (widget.type === "alarm") return drawStates(box, widget);
-    if (changed(`widget ${index} ${dark.matches}`, widget)) drawMetric(box, widget);
+    if (widget.type === "alarm" && changed(`widget ${index}`, overview.alarms)) drawStates(box, widget, overview.alarms);
+    if (widget.type === "metric" && changed(`widget ${index}`, [widget, span, dark.matches])) drawMetric(box, widget, span);
   });
 }
 
 function frame(widget) {
-  const style = `grid-column:${widget.x + 1}/span ${widget.width};grid-row:${widget.y + 1}/span ${widget.height};height:${widget.height * ROW_HEIGHT}px`;
-  if (widget.type === "text") {
-    return element("div", { class: "widget text", style: style.replace(/height:[^;]*$/, "") }, element("h3", {}, widget.markdown.replace(/^#+ */, "")));
-  }
-  return element("article", { class: "widget", style, "aria-label": widget.title },
-    element("h3", {}, widget.title), element("div", { class: "plot" }));
+  const style = `grid-column:${widget.x + 1}/span ${widget.width};grid-row:${widget.y + 1}/span ${widget.height}`;
+  if (widget.type === "text") return element("div", { class: "widget text", style }, element("h3", {}, widget.markdown.replace(/^#+ */, "")));
+  return element("article", { class: `widget ${widget.type} ${widget.view || ""}`, style, "aria-label": widget.title, "data-title": widget.title },
+    element("h4", {}, widget.title), element("div", { class: "plot", style: `--height:${widget.height * ROW_HEIGHT}px` }));
 }
 
 function drawVariables(variables) {
   const place = byId("variables");
+  const before = new Map([...place.querySelectorAll("[data-variable] select")].map((select) => [select.id, select.value]));
   place.querySelectorAll("[data-variable]").forEach((old) => old.remove());
   place.prepend(...variables.map((variable) => {
     const choices = (variable.values || []).map(({ value, label }) => element("option", { value }, label || value));
-    const select = element("select", { id: `variable-${variable.id}`, onchange: refreshDashboard }, ...choices);
-    select.value = variable.defaultValue;
+    const select = element("select", { id: `variable-${variable.id}`, "data-property": variable.property, onchange: refreshDashboard }, ...choices);
+    select.value = before.get(select.id) || variable.defaultValue;
     return element("label", { "data-variable": variable.id }, variable.label, select);
   }));
 }
 
+let latest = 0;
 async function refreshDashboard() {
   const query = new URLSearchParams({ minutes: byId("minutes").value });
   document.querySelectorAll("#variables [data-variable] select").forEach((select) => query.set(select.parentElement.dataset.variable, select.value));
-  drawDashboard(await ask(`/_console/dashboard?${query}`));
+  const mine = ++latest;
+  const board = await ask(`/_console/dashboard?${query}`);
+  if (mine === latest) drawDashboard(board);  // an older choice that is answered late is not drawn
 }
 
 async function refreshOverview() {
   overview = await ask("/_console/overview");
-  drawTenants(overview.tenants);
+  byId("now").textContent = overview.now ? `${new Date(overview.now).toISOString().slice(0, 16).replace("T", " ")} UTC` : "";
+  fillForm(overview.tenants);
+  drawSummary(overview);
+  drawTenants();
   drawAlarms(overview.alarms);
   drawMails(overview.mails);
 }
@@ -206,7 +234,8 @@ async function refresh() {
   try {
     await refreshOverview();
     await refreshDashboard();
-    byId("status").textContent = overview.ready ? "" : "Nothing is set up yet.";
+    const said = overview.ready ? "" : "Nothing is set up yet: run python setup.py --local";
+    if (!byId("status").textContent.startsWith("Form") || said) byId("status").textContent = said;
   } catch (error) {
     byId("status").textContent = "The embedded AWS does not answer; trying again.";
   }
@@ -214,11 +243,12 @@ async function refresh() {
 
 async function forever() {
   await refresh();
-  setTimeout(forever, document.hidden ? 20000 : 4000);
+  setTimeout(forever, document.hidden ? 5 * EVERY : EVERY);
 }
 
 byId("send").addEventListener("submit", send);
 byId("send-tenant").addEventListener("change", fillProfiles);
+byId("filter").addEventListener("input", drawTenants);
 byId("minutes").addEventListener("change", refreshDashboard);
-dark.addEventListener("change", () => { shown = {}; refresh(); });
+dark.addEventListener("change", refresh);
 forever();
