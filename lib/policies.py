@@ -80,7 +80,7 @@ def schedule_policy(scope: Scope, log_group: str) -> Policy:
             _allow(
                 "Ledger",
                 [
-                    "dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem",
+                    "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem",
                     "dynamodb:Query", "dynamodb:UpdateItem",
                 ],
                 [table],
