@@ -26,6 +26,7 @@ from lambda_function.request import Refusal, Request, answer, converse_body, req
 from lambda_function.resolve import Profile
 from lambda_function.snapshot import Snapshot, SnapshotReader, SnapshotUnavailable
 from lambda_function.standing import budget_left, usage
+from lambda_function.surroundings import connect
 from lambda_function.usage import Usage, usage_of
 from lambda_function.wire import Wire
 
@@ -304,11 +305,7 @@ def handle(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _warm() -> Gateway:
-    environ = os.environ
-    suffix = "amazonaws.com.cn" if environ["AWS_REGION"].startswith("cn-") else "amazonaws.com"
-    wire = Wire(environ["AWS_REGION"], endpoint_url=environ.get("AWS_ENDPOINT_URL"), suffix=suffix)
-    seconds = float(environ.get("SNAPSHOT_SECONDS", "30"))
-    reader = SnapshotReader(wire, environ["CONFIG_BUCKET"], environ["CONFIG_KEY"], seconds)
+    wire, reader = connect(os.environ)
     return Gateway(
         wire, reader, counters_of=lambda snapshot: Counters(Table(wire, snapshot.table), snapshot.hold_seconds)
     )

@@ -113,7 +113,7 @@ def test_planning_checks_parameters_as_botocore_does(aws_with: Any) -> None:
 @pytest.mark.parametrize("planning", [True, False])
 def test_a_mutation_past_write_is_loud(aws_with: Any, planning: bool) -> None:
     aws, endpoint, _ = aws_with(planning=planning)
-    with pytest.raises(AssertionError, match="outside Aws.write"):
+    with pytest.raises(AssertionError, match=r"outside Aws\.write"):
         aws.client("apigateway").create_api_key(name="k")
     assert endpoint.requests == []
 
