@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -99,14 +99,9 @@ def serve() -> Iterator[Callable[..., Served]]:
     ) -> Served:  # fmt: skip
         reply = answer or Reply(200, {}, json.dumps(ANSWERED).encode())
         wire, counters, lines = Bedrock(document or DOCUMENT, reply), recorder or Recorder(), [""]
-        reader = SnapshotReader(wire, "b", "k", clock=lambda: NOW)  # type: ignore[arg-type]
-        gateway = Gateway(
-            wire,
-            reader,
-            counters_of=lambda snapshot: counters,
-            clock=lambda: NOW,
-            write=lines.append,  # type: ignore[arg-type, return-value]
-        )
+        reader = SnapshotReader(cast(Any, wire), "b", "k", clock=lambda: NOW)
+        doubles: Any = {"counters_of": lambda snapshot: counters, "write": lines.append}
+        gateway = Gateway(cast(Any, wire), reader, clock=lambda: NOW, **doubles)
         text = body if isinstance(body, str) else json.dumps(body)
         event = {"httpMethod": "POST", "resource": path, "headers": headers or {}, "body": text,
                  "requestContext": {"identity": {"apiKeyId": key}}}  # fmt: skip
