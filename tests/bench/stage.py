@@ -129,7 +129,7 @@ def counter_item(tenant: str, now: float | None = None) -> dict[str, Any]:
             for number in range(5)
         },
         **{f"f_{at // 300 - age}": 123_456_789_012 for age in range(13)},
-        **{f"h_{at // 3600 - age}": 1_234_567_890_123 for age in range(25)},
+        **{f"h_{at // 3600 - age}": 1_234_567_890_123 for age in range(8)},
     }
 
 
