@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
-import importlib.util
 import zoneinfo
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -27,13 +25,17 @@ def tenant_problems(document: Mapping[str, Any], *, local: bool) -> Iterator[Pro
     """Everything wrong with `tiers` and `tenants` that their schema lets through."""
     tiers, tenants = _objects(document, "tiers"), _objects(document, "tenants")
     for name, tier in tiers.items():
-        yield from _limits(tier, point("", "tiers", name))
+        here = point("", "tiers", name)
+        yield from _limits(tier, here)
+        yield from _levels(tier.get("levels"), None, point(here, "levels"))
     known = {"default", *tiers}
     of_profiles = {profile.tenant for profile in listed(document) if profile.tenant}
     for name, tenant in tenants.items():
         here = point("", "tenants", name)
         yield from _limits(tenant, here)
         chosen = tenant.get("tier", "default")
+        tier = tiers.get(chosen, {}) if isinstance(chosen, str) else {}
+        yield from _levels(tenant.get("levels"), tier.get("levels"), point(here, "levels"))
         if isinstance(chosen, str) and chosen not in known:
             hint = did_you_mean(chosen, known) or "define it in tiers"
             yield Problem(point(here, "tier"), f"found {shown(chosen)}", f"allowed: {', '.join(sorted(known))}; {hint}")
@@ -48,10 +50,19 @@ def _limits(item: Mapping[str, Any], pointer: str) -> Iterator[Problem]:
     for key in _BUDGETS:
         if isinstance(item.get(key), Decimal) and pico(item[key]) is None:
             yield Problem(point(pointer, key), f"found {shown(item[key])}", "allowed: at most 12 decimals")
-    levels = item.get("levels")
-    if isinstance(levels, dict) and importlib.util.find_spec("lambda_function.levels"):
-        for found in importlib.import_module("lambda_function.levels").validate_levels(_numbers(levels)):
-            yield Problem(point(pointer, "levels"), str(found), "correct it or leave it out")
+
+
+def _levels(own: object, tier: object, pointer: str) -> Iterator[Problem]:
+    """What is wrong with level thresholds `own`, in force together with those of `tier`."""
+    if not isinstance(own, dict) or not own:
+        return
+    # Imported here: few configurations have any.
+    from lambda_function.levels import validate_levels
+
+    for sentence in validate_levels(_numbers({**(tier if isinstance(tier, dict) else {}), **own})):
+        where, _, rest = sentence.partition(": ")
+        found, _, allowed = rest.partition("; ")
+        yield Problem(point(pointer, *where.split(".")), found, allowed or "docs/alert-levels.md lists them")
 
 
 def _zone(zone: object, pointer: str) -> Iterator[Problem]:

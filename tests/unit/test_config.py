@@ -307,6 +307,20 @@ BAD: list[tuple[Document, str, tuple[str, ...]]] = [
     ({"tiers": {"gold": {"actions": {"red": ["fire"]}}}}, "/tiers/gold/actions/red/0", ('"fire"', "notify_admin")),
     ({"tiers": {"gold": {"actions": {"red": [{"throttle": 2}]}}}}, "/tiers/gold/actions/red/0", ("between 0 and 1",)),
     ({"tiers": {"gold": {"actions": {"pink": []}}}}, "/tiers/gold/actions/pink", ("unknown", "yellow")),
+    ({"tiers": {"gold": {"levels": {"calm_minute": 5}}}}, "/tiers/gold/levels/calm_minute", ("calm_minutes",)),
+    (
+        {"tiers": {"gold": {"levels": {"hour_ratio": {"yellow": 0.5}}}}},
+        "/tiers/gold/levels/hour_ratio/yellow",
+        ("found 0.5", "from 1"),
+    ),
+    (
+        {
+            "tiers": {"default": {"levels": {"longest_calm_minutes": 20}}},
+            "tenants": {"Acme": {"levels": {"calm_minutes": 30}}},
+        },
+        "/tenants/Acme/levels/longest_calm_minutes",
+        ("less than calm_minutes",),
+    ),
     ({"tenants": {"Acme": {"tier": "gold"}}}, "/tenants/Acme/tier", ('"gold"', "default", "define it")),
     ({"tenants": {"Acme": {"timezone": "Europe/Berln"}}}, "/tenants/Acme/timezone", ('did you mean "Europe/Berlin"',)),
     ({"tenants": {"Acme": {"timezone": "../../etc"}}}, "/tenants/Acme/timezone", ("IANA",)),
