@@ -1,123 +1,170 @@
-"""Converse and ConverseStream of the embedded Bedrock, through profiles or models, on record."""
+"""Converse, ConverseStream and CountTokens of the embedded Bedrock, through profiles or models, on record."""
 
 from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from moto.bedrock.models import bedrock_backends
 from moto.bedrockruntime.responses import BedrockRuntimeResponse
 from moto.core.responses import ActionResult
 
-from lib.local import clock
-from lib.local.bedrock import find_profile
-from lib.local.catalogue import known_models, system_profiles
+from lib.local import clock, inference_profiles
+from lib.local.catalogue import is_model, output_limit, system_profile
 from lib.local.door import Dropped, Refused
-from lib.local.faults import KINDS, Fault, Faults
+from lib.local.faults import ERRORS, Fault, Faults, fault_of_text
+from lib.local.invocation_log import invocation_log
+from lib.local.role_keys import identity_of_key
 from lib.local.served import Served, record, record_error
-from lib.local.stand_in import Invalid, Reply, answer
+from lib.local.shape_rules import check
+from lib.local.stand_in import Invalid, Reply, answer, input_tokens, last_text
 
 __all__ = ["faults", "install"]
 
 faults = Faults()
+_DELTA = 80  # characters in one event of a stream
+
+
+class _Target(NamedTuple):
+    """What is called: `profile` "" where no application profile is; `model` is the id that is priced."""
+
+    profile: str
+    model: str
+    tags: Mapping[str, str]
 
 
 def install() -> None:
     """Add the operations to moto's endpoint. Idempotent."""
-    BedrockRuntimeResponse.converse = converse
-    BedrockRuntimeResponse.converse_stream = converse_stream
+    for operation in (converse, converse_stream, count_tokens, invoke_model):
+        setattr(BedrockRuntimeResponse, operation.__name__, operation)
 
 
 def converse(self: Any) -> ActionResult:
     """Converse."""
-    reply, milliseconds = _served(self)
-    message = {"role": "assistant", "content": [{"text": reply.text}]}
-    return ActionResult(
-        {
-            "output": {"message": message},
-            "stopReason": reply.stop_reason,
-            "usage": _usage(reply),
-            "metrics": {"latencyMs": milliseconds},
-            **({"serviceTier": {"type": reply.tier}} if reply.tier != "default" else {}),
-        }
-    )
+    reply, tier, milliseconds = _serve(self, "Converse")
+    answered = {
+        "output": {"message": {"role": "assistant", "content": [{"text": reply.text}]}},
+        "stopReason": reply.stop_reason,
+        "usage": _usage(reply),
+        "metrics": {"latencyMs": milliseconds},
+    }
+    return ActionResult(answered | tier)
 
 
 def converse_stream(self: Any) -> ActionResult:
     """ConverseStream: the usage comes in the last event only."""
-    reply, milliseconds = _served(self)
-    parts = [reply.text[at : at + 80] for at in range(0, len(reply.text), 80)]
+    reply, tier, milliseconds = _serve(self, "ConverseStream")
+    parts = [reply.text[at : at + _DELTA] for at in range(0, len(reply.text), _DELTA)]
     events: list[dict[str, Any]] = [{"messageStart": {"role": "assistant"}}]
     events += [{"contentBlockDelta": {"delta": {"text": part}, "contentBlockIndex": 0}} for part in parts]
     events += [
         {"contentBlockStop": {"contentBlockIndex": 0}},
         {"messageStop": {"stopReason": reply.stop_reason}},
-        {"metadata": {"usage": _usage(reply), "metrics": {"latencyMs": milliseconds}}},
+        {"metadata": {"usage": _usage(reply), "metrics": {"latencyMs": milliseconds}, **tier}},
     ]
     return ActionResult({"stream": events})
 
 
-def _served(self: Any) -> tuple[Reply, int]:
-    """Answer, bill and put on record; or fail in the way a test has asked for."""
-    identifier = unquote(self.path.partition("/model/")[2].rpartition("/converse")[0])
-    backend = bedrock_backends[self.current_account][self.region]
-    profile = find_profile(backend, identifier) if ":inference-profile/" not in identifier else None
-    model = profile["model"] if profile else _model(self, identifier)
-    name = profile["id"] if profile else ""
-    fault = faults.take(name)
-    if fault and fault.kind != "billed_error" and KINDS[fault.kind]:
-        _fail(self, fault, name or model)
-    if fault and fault.kind == "slow":
-        time.sleep(fault.seconds)
+def count_tokens(self: Any) -> ActionResult:
+    """CountTokens of a Converse request: free of charge, and not on record."""
+    _target(self, "/count-tokens")
+    wanted = _body(self, "CountTokens").get("input") or {}
+    if "converse" not in wanted:
+        raise Refused("ValidationException", "The embedded Bedrock counts the tokens of Converse requests only.", 400)
+    return ActionResult({"inputTokens": input_tokens({"messages": [], **wanted["converse"]})})
+
+
+def invoke_model(self: Any) -> ActionResult:
+    """Refuses InvokeModel: bodies of a model's own are not understood here, and moto's empty answer would mislead."""
+    raise Refused("ValidationException", "The embedded Bedrock has Converse and ConverseStream, not InvokeModel.", 400)
+
+
+def _serve(self: Any, operation: str) -> tuple[Reply, dict[str, Any], int]:
+    """Answer, bill and put on record; or fail in the way a test has asked for.
+
+    (reply, the service tier as the answer tells it, milliseconds)
+    """
+    account, region = self.current_account, self.region
+    target = _target(self, "/converse-stream" if operation == "ConverseStream" else "/converse")
+    name = target.profile or target.model
     began = time.perf_counter()
-    cache = backend.__dict__.setdefault("local_cache", {})
     try:
-        reply = answer(_body(self), cache, clock.now())
+        body = _body(self, operation)
+        fault = fault_of_text(last_text(body)) if body["messages"] else None
+        fault = fault or faults.take(target.profile)
+        if fault is not None:
+            _before(self, fault, name)
+        cache = bedrock_backends[account][region].__dict__.setdefault("local_cache", {}).setdefault(target.model, {})
+        reply = answer(body, cache, clock.now(), output_limit(target.model, region))
     except Invalid as invalid:
-        record_error(self.current_account, self.region, clock.now(), name or model, 400)
+        record_error(account, region, clock.now(), name, 400)
         raise Refused("ValidationException", str(invalid), 400) from None
     milliseconds = int(1000 * (time.perf_counter() - began)) + reply.output // 10
-    tags = backend.tagger.get_tag_dict_for_resource(profile["arn"]) if profile else {}
-    record(
-        Served(
-            self.current_account, self.region, clock.now(), name, model, tags, reply.input, reply.output,
-            reply.cache_read, reply.writes["5m"], reply.writes["1h"], reply.tier, milliseconds,
-        )
+    tier = body.get("serviceTier")
+    self.response_headers["x-amzn-requestid"] = request_id = str(uuid.uuid4())
+    served = Served(
+        account, region, clock.now(), target.profile, target.model, target.tags, reply.input, reply.output,
+        reply.cache_read, reply.writes["5m"], reply.writes["1h"], (tier or {"type": "default"})["type"], milliseconds,
     )  # fmt: skip
-    if fault and fault.kind == "reset":
+    record(served)
+    identity = identity_of_key(account, self.access_key)
+    invocation_log.add(served, request_id, operation, identity, body.get("requestMetadata") or {})
+    if fault is not None and fault.billed:
+        if fault.kind in ERRORS:
+            _fail(self, fault, name)
         raise Dropped
-    if fault and fault.kind == "billed_error":
-        _fail(self, fault, name or model)
-    return reply, milliseconds
+    return reply, {"serviceTier": tier} if tier else {}, milliseconds
 
 
-def _body(self: Any) -> Mapping[str, Any]:
-    try:
-        body = json.loads(self.body)
-    except ValueError:
-        raise Invalid("The request body is not JSON.") from None
-    if not isinstance(body, dict):
-        raise Invalid("The request body must be a JSON object.")
-    return body
-
-
-def _model(self: Any, identifier: str) -> str:
-    """The model behind an id or ARN that is no application profile."""
+def _target(self: Any, after: str) -> _Target:
+    """What the path names. Raises Refused as Bedrock does where that is nothing."""
+    identifier = unquote(self.path.partition("/model/")[2].rpartition(after)[0])
+    backend = bedrock_backends[self.current_account][self.region]
+    profile = inference_profiles.find(backend, identifier)
+    if profile is not None:
+        return _Target(profile.id, profile.model, inference_profiles.tags_of(backend, profile))
     name = identifier.rpartition("/")[2]
-    if name in known_models() or name in system_profiles(self.region, self.current_account):
-        return name
-    if ":application-inference-profile/" in identifier:
+    system = system_profile(name, self.region, self.current_account)
+    if system is not None and identifier in (name, system["inferenceProfileArn"]):
+        return _Target("", name, {})
+    if is_model(name) and (identifier == name or identifier.endswith(f":{self.region}::foundation-model/{name}")):
+        return _Target("", name, {})
+    if "inference-profile/" in identifier:
         raise Refused("ResourceNotFoundException", "The provided inference profile was not found.", 404)
     raise Refused("ValidationException", "The provided model identifier is invalid.", 400)
 
 
+def _body(self: Any, operation: str) -> dict[str, Any]:
+    """The request's body, held against the API's own rules. Raises Invalid."""
+    try:
+        body = json.loads(self.body)
+    except ValueError:
+        raise Invalid("The request body is not JSON.") from None
+    try:
+        check("bedrock-runtime", operation, {"modelId": "a.b", **body} if isinstance(body, dict) else body)
+    except Refused as refused:
+        raise Invalid(refused.message) from None
+    found: dict[str, Any] = {name: value for name, value in body.items() if value is not None}
+    if operation != "CountTokens" and "messages" not in found:
+        found["messages"] = []
+    return found
+
+
+def _before(self: Any, fault: Fault, name: str) -> None:
+    if fault.seconds:
+        time.sleep(fault.seconds)
+    if fault.kind in ERRORS and not fault.billed:
+        _fail(self, fault, name)
+    if fault.kind == "refuse":
+        raise Dropped
+
+
 def _fail(self: Any, fault: Fault, name: str) -> None:
-    error = KINDS[fault.kind]
-    assert error is not None
-    code, status = error
+    code, status = ERRORS[fault.kind]
     record_error(self.current_account, self.region, clock.now(), name, status)
     raise Refused(code, f"A test asked for this {code}.", status)
 
