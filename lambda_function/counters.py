@@ -19,7 +19,7 @@ from lambda_function.dynamodb import ConditionFailed, Table, Unavailable
 from lambda_function.entries import Entry, Windows, closed_windows, decode_entry, encode_entry, windows
 from lambda_function.ledger import TOKENS, counter_key
 from lambda_function.limits import Demand, Hold, Policy, Terms, hold, terms
-from lambda_function.refusals import Refused, clamped, refusal, shut
+from lambda_function.refusals import Refused, clamped, hopeless, refusal, shut
 from lambda_function.reservation import reservation
 from lambda_function.settlement import charge, record_once, release, settle
 
@@ -45,7 +45,7 @@ class Ticket(NamedTuple):
     tokens: int  # tokens held
     max_tokens: int  # the maxTokens to send
     entry: bytes
-    item: Mapping[str, Any]  # the counter item after the write
+    item: Mapping[str, Any]  # the counter item as last seen
     terms: Terms
     open: bool = False  # the counters were out of reach and the tier says fail_open: nothing is held
 
@@ -136,27 +136,33 @@ class Counters:
             self._look(call)
         for _ in range(_TRIES):
             now = self._clock()
-            in_force = terms(known.item, known.policy or call.policy)
+            in_force = known.terms(call.policy)
             own = windows(int(now), call.calendar.offset(now))
             held = hold(in_force, demand)
-            # An old answer refuses nobody; only what no counters could admit is worth another look before the write.
-            item = (known.item or {}) if current else {}
-            refused = refusal(in_force, held, item, own, call.calendar, now)
-            if refused is not None and not current:
+            if not current and hopeless(in_force, held):
+                # So says an old answer, and an old answer refuses nobody.
                 self._look(call)
                 current = True
                 continue
-            if refused is not None and refused.code == "BudgetExceeded" and in_force.policy.over_budget == "clamp":
-                shorter = clamped(in_force, demand, item, own)
-                if shorter is not None:
-                    held, refused = shorter, refusal(in_force, shorter, item, own, call.calendar, now)
-            if refused is not None:
-                raise refused
+            if current:
+                held = self._judged(call, in_force, held, own, now)
             ticket = self._write(call, in_force, held, own, int(now))
             if ticket is not None:
                 return ticket
             current = True
         raise Refused("RateLimited", "The limits are contended at this moment.", retry_after=1)
+
+    def _judged(self, call: _Call, in_force: Terms, held: Hold, own: Windows, now: float) -> Hold:
+        """`held` or what is left of it after clamping, by the item as it is now. Raises Refused."""
+        item = call.known.item or {}
+        refused = refusal(in_force, held, item, own, call.calendar, now)
+        if refused is not None and refused.code == "BudgetExceeded" and in_force.policy.over_budget == "clamp":
+            shorter = clamped(in_force, call.demand, item, own)
+            if shorter is not None:
+                held, refused = shorter, refusal(in_force, shorter, item, own, call.calendar, now)
+        if refused is not None:
+            raise refused
+        return held
 
     def _look(self, call: _Call) -> None:
         call.known.learn(self._table.get(counter_key(call.tenant)) or {}, self._clock())
@@ -166,9 +172,9 @@ class Counters:
         entry = call.entry(start, held, self._hold_seconds)
         update, condition, values = reservation(in_force, held, entry, own, start, call.known.closed)
         try:
-            item = self._table.update(
-                counter_key(call.tenant), update, condition=condition, values=values, returns="ALL_NEW"
-            )
+            # No answer is asked for: `pv` says that nothing but numbers has changed, and the settle tells those.
+            self._table.update(counter_key(call.tenant), update, condition=condition, values=values)
+            call.known.closed = []
         except ConditionFailed as refused:
             item = refused.item or {}
             call.known.learn(item, self._clock())
@@ -180,14 +186,15 @@ class Counters:
                 with suppress(Unavailable):  # then the sweeper finds it
                     release(self._table, call.tenant, entry)
             raise
-        else:
-            call.known.learn(item, self._clock())
-        return call.ticket(entry, held.max_tokens, item, in_force)
+        return Ticket(
+            call.tenant, call.request_id, start, held.amount, held.tokens, held.max_tokens, entry,
+            call.known.item or {}, in_force,
+        )  # fmt: skip
 
     def _unlimited(self, call: _Call, problem: Unavailable) -> Ticket:
         """The ticket of a tenant that is served although the counters are out of reach, or LimitsUnavailable."""
         item = call.known.item or {}
-        in_force = terms(item, call.known.policy or call.policy)
+        in_force = call.known.terms(call.policy)
         closed = shut(in_force)
         if closed is not None:
             raise closed
@@ -196,30 +203,44 @@ class Counters:
             raise LimitsUnavailable("The tenant's limits cannot be checked at this moment.") from problem
         held = hold(in_force, call.demand)
         entry = call.doubtful or call.entry(int(self._clock()), held, self._hold_seconds)
-        return call.ticket(entry, held.max_tokens, item, in_force, unlimited=True)
+        began = decode_entry(entry)
+        return Ticket(
+            call.tenant, call.request_id, began.start, began.amount, began.tokens, held.max_tokens, entry, item,
+            in_force, open=True,
+        )  # fmt: skip
 
 
 class _Known:
-    """What a container remembers of a tenant: the last answer, its policy, and windows for the next write to remove."""
+    """What a container remembers of a tenant: the last answer, its terms, and windows for the next write to remove."""
 
-    __slots__ = ("_minute", "_text", "closed", "item", "policy")
+    __slots__ = ("_minute", "_terms", "_text", "closed", "item", "policy")
 
     def __init__(self) -> None:
         self.item: Mapping[str, Any] | None = None
         self.policy: Policy | None = None
         self.closed: list[str] = []
         self._minute = 0
+        self._terms: Terms | None = None
         self._text: str | None = None
 
     def learn(self, item: Mapping[str, Any], now: float) -> None:
+        """Take over an answer of `now`: the whole item."""
         self.item = item
         minute = int(now) // 60
         # Windows close with a minute; what one write of the minute has removed, the next need not.
         self.closed = closed_windows(item, now) if minute != self._minute else []
         self._minute = minute
+        if self._terms is not None and item.get("pv") != self._terms.version:
+            self._terms = None
         text = item.get("policy")
         if text != self._text:
             self._text, self.policy = text, Policy.from_json(json.loads(text)) if text is not None else None
+
+    def terms(self, fallback: Policy) -> Terms:
+        """What the last answer puts in force; `fallback` is the policy of an item that has none."""
+        if self._terms is None or self.policy is None:
+            self._terms = terms(self.item, self.policy or fallback)
+        return self._terms
 
 
 class _Call:
@@ -251,10 +272,3 @@ class _Call:
         return encode_entry(
             Entry(self.request_id, start, hold_seconds, held.amount, held.tokens, self.profile_id, offset)
         )
-
-    def ticket(
-        self, entry: bytes, max_tokens: int, item: Mapping[str, Any], in_force: Terms, *, unlimited: bool = False
-    ) -> Ticket:
-        held = decode_entry(entry)
-        tenant, request_id, start, amount, tokens = self.tenant, self.request_id, held.start, held.amount, held.tokens
-        return Ticket(tenant, request_id, start, amount, tokens, max_tokens, entry, item, in_force, unlimited)

@@ -8,6 +8,7 @@ write ever rolls a window over, and a late settle lands in the window of its res
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from lambda_function.calendars import civil
 
 __all__ = [
     "MOST_PICO", "MOST_TOKENS", "Entry", "Windows", "amounts", "closed_windows", "decode_entries", "decode_entry",
-    "encode_entry", "windows",
+    "encode_entry", "held_by", "windows",
 ]  # fmt: skip
 
 _DAY = 86400
@@ -66,18 +67,18 @@ class Windows(NamedTuple):
     hour: str  # pico-USD settled in the hour
 
 
+@lru_cache(256)  # a request asks several times for its own
 def windows(start: int, offset: int) -> Windows:
     """The windows of a request that reserved at `start`, in a zone then `offset` seconds east of UTC."""
-    year, month, day = civil((start + offset) // _DAY)
+    month, day = _dates((start + offset) // _DAY)
     minute = start // 60
-    return Windows(
-        f"m_{year:04d}{month:02d}",
-        f"d_{year:04d}{month:02d}{day:02d}",
-        f"q_{minute}",
-        f"k_{minute}",
-        f"f_{start // 300}",
-        f"h_{start // 3600}",
-    )
+    return Windows(month, day, f"q_{minute}", f"k_{minute}", f"f_{start // 300}", f"h_{start // 3600}")
+
+
+@lru_cache(16)
+def _dates(days: int) -> tuple[str, str]:
+    year, month, day = civil(days)
+    return f"m_{year:04d}{month:02d}", f"d_{year:04d}{month:02d}{day:02d}"
 
 
 def encode_entry(entry: Entry) -> bytes:
@@ -95,6 +96,12 @@ def decode_entry(data: bytes) -> Entry:
     digits = identity.hex()
     request_id = f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
     return Entry(request_id, start, hold, amount, tokens, profile_id.rstrip(b"\0").decode(), minutes * 60)
+
+
+def held_by(data: bytes) -> tuple[Windows, int, int]:
+    """The windows of an entry, the pico-USD and the tokens that it holds: all that settling takes."""
+    _, start, _, amount, tokens, _, minutes = _ENTRY.unpack(data)
+    return windows(start, minutes * 60), amount, tokens
 
 
 def decode_entries(item: Mapping[str, Any] | None, name: str = "inflight") -> list[Entry]:
@@ -122,7 +129,7 @@ def closed_windows(item: Mapping[str, Any], now: float) -> list[str]:
     if closed and (item.keys() & {"inflight", "swept"}):
         held: set[str] = set()
         for name in ("inflight", "swept"):
-            for entry in map(decode_entry, item.get(name, ())):
-                held.update(windows(entry.start, entry.offset))
+            for entry in item.get(name, ()):
+                held.update(held_by(entry)[0])
         closed = [name for name in closed if name not in held]
     return closed

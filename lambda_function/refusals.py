@@ -10,7 +10,7 @@ from lambda_function.entries import MOST_PICO, MOST_TOKENS, Windows
 from lambda_function.limits import FEWEST_TOKENS, Demand, Hold, Terms, hold
 from lambda_function.money import usd
 
-__all__ = ["Refused", "clamped", "refusal", "shut"]
+__all__ = ["Refused", "clamped", "hopeless", "refusal", "shut"]
 
 
 class Refused(Exception):
@@ -43,14 +43,28 @@ def refusal(
 ) -> Refused | None:
     """What of `terms` forbids to add `held` to the counters in `item`, an item as it is now; None if nothing does.
 
-    The same comparisons as the reserving write's condition, most lasting reason first. With no counters at all it tells
-    what can never be admitted under these terms.
+    The same comparisons as the reserving write's condition, most lasting reason first.
     """
     return (
         shut(terms)
         or _too_large(terms, held)
         or _budget(terms, held, item, windows, calendar, now)
         or _rate(terms, held, item, windows, now)
+    )
+
+
+def hopeless(terms: Terms, held: Hold) -> bool:
+    """Whether `held` is not admitted under `terms` even where nothing is counted yet: no write could succeed."""
+    monthly, daily, tokens = terms.policy.monthly_budget, terms.policy.daily_budget, terms.tokens_per_minute
+    return (
+        terms.suspended is not None
+        or terms.blocked
+        or held.amount > MOST_PICO
+        or (monthly is not None and held.amount > monthly)
+        or (daily is not None and held.amount > daily)
+        or held.tokens > MOST_TOKENS
+        or (tokens is not None and held.tokens > tokens)
+        or terms.requests_per_minute == 0
     )
 
 

@@ -5,7 +5,8 @@ lambda_function/refusals.py makes the same comparisons in words.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from lambda_function.entries import Windows
@@ -18,10 +19,11 @@ _SOUND = (
     "NOT contains(inflight, :e) AND NOT contains(voided, :e) AND attribute_not_exists(suspended)"
     " AND (attribute_not_exists(inflight) OR size(inflight) < :c)"
 )
+_LIMITS = (":lm", ":ld", ":lq", ":lk")  # in the order of Windows
 
 
 def reservation(
-    terms: Terms, held: Hold, entry: bytes, own: Windows, start: int, closed: Iterable[str]
+    terms: Terms, held: Hold, entry: bytes, own: Windows, start: int, closed: Sequence[str]
 ) -> tuple[str, str, dict[str, Any]]:
     """Update expression, condition and values that add `held` to the windows `own` of the instant `start`.
 
@@ -37,26 +39,27 @@ def reservation(
         ":o": 1,
         ":c": terms.policy.max_concurrent_requests,
     }
-    condition = _SOUND
-    if terms.version is None:
-        condition += " AND attribute_not_exists(pv)"
-    else:
-        condition += " AND pv = :v"
-        values[":v"] = terms.version
-    for name, window, limit, share in (
-        (":lm", own.month, terms.policy.monthly_budget, held.amount),
-        (":ld", own.day, terms.policy.daily_budget, held.amount),
-        (":lq", own.requests, terms.requests_per_minute, 1),
-        (":lk", own.tokens, terms.tokens_per_minute, held.tokens),
-    ):
+    policy = terms.policy
+    limits = (policy.monthly_budget, policy.daily_budget, terms.requests_per_minute, terms.tokens_per_minute)
+    for name, limit, share in zip(_LIMITS, limits, (held.amount, held.amount, 1, held.tokens), strict=True):
         if limit is not None:
-            condition += f" AND (attribute_not_exists({window}) OR {window} <= {name})"
             values[name] = limit - share
-    update = (
-        f"SET active = :h ADD inflight :E, {own.month} :a, {own.day} :a, {own.requests} :o, {own.tokens} :t"
-        f"{removal(closed, own)}"
-    )
-    return update, condition, values
+    if terms.version is not None:
+        values[":v"] = terms.version
+    limited = tuple(limit is not None for limit in limits)
+    update, condition = _texts(own, terms.version is not None, limited)
+    return update + removal(closed, own) if closed else update, condition, values
+
+
+@lru_cache(64)
+def _texts(own: Windows, versioned: bool, limited: tuple[bool, ...]) -> tuple[str, str]:
+    """Update expression and condition; the same for all requests of a minute under the same limits."""
+    condition = f"{_SOUND} AND {'pv = :v' if versioned else 'attribute_not_exists(pv)'}"
+    for name, window, is_limited in zip(_LIMITS, own, limited, strict=False):
+        if is_limited:
+            condition += f" AND (attribute_not_exists({window}) OR {window} <= {name})"
+    update = f"SET active = :h ADD inflight :E, {own.month} :a, {own.day} :a, {own.requests} :o, {own.tokens} :t"
+    return update, condition
 
 
 def removal(closed: Iterable[str], own: Windows) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lambda_function.dynamodb import ConditionFailed, Table
-from lambda_function.entries import decode_entry, windows
+from lambda_function.entries import held_by
 from lambda_function.ledger import counter_key
 from lambda_function.reservation import removal
 
@@ -27,9 +27,8 @@ def settle(
     An entry that the sweeper settled in full is corrected by the difference. `closed` names windows to remove along.
     Raises Unavailable.
     """
-    held = decode_entry(entry)
-    own = windows(held.start, held.offset)
-    values = {":e": entry, ":E": {entry}, ":d": cost - held.amount, ":t": tokens - held.tokens}
+    own, held, held_tokens = held_by(entry)
+    values = {":e": entry, ":E": {entry}, ":d": cost - held, ":t": tokens - held_tokens}
     change = f"ADD {own.month} :d, {own.day} :d, {own.tokens} :t"
     settled = f", {own.five} :c, {own.hour} :c" if cost else ""
     try:
@@ -66,14 +65,13 @@ def sweep_up(table: Table, tenant: str, entry: bytes) -> bool:
 
     False if it had been settled. Raises Unavailable.
     """
-    held = decode_entry(entry)
-    own = windows(held.start, held.offset)
+    own, held, _ = held_by(entry)
     try:
         table.update(
             counter_key(tenant),
             f"ADD {own.five} :a, {own.hour} :a, swept :E DELETE inflight :E",
             condition=_HERE,
-            values={":e": entry, ":E": {entry}, ":a": held.amount},
+            values={":e": entry, ":E": {entry}, ":a": held},
             idempotent=True,
         )
     except ConditionFailed:
@@ -87,10 +85,9 @@ def release(table: Table, tenant: str, entry: bytes) -> None:
     An entry that is not there is put into the set `voided`, and no reserve of an entry in there is admitted. Raises
     Unavailable.
     """
-    held = decode_entry(entry)
-    own = windows(held.start, held.offset)
+    own, held, held_tokens = held_by(entry)
     values: dict[str, Any] = {":e": entry, ":E": {entry}}
-    back = {":a": -held.amount, ":t": -held.tokens, ":o": -1}
+    back = {":a": -held, ":t": -held_tokens, ":o": -1}
     for expression, condition, numbers in (
         ("ADD voided :E", f"NOT {_HERE}", {}),
         (
@@ -114,8 +111,7 @@ def charge(table: Table, tenant: str, entry: bytes, cost: int, tokens: int) -> d
     At most once: a lost answer is not asked for again. The entry goes to `voided`, because its reserve may still be on
     its way. Raises Unavailable.
     """
-    held = decode_entry(entry)
-    own = windows(held.start, held.offset)
+    own, _, _ = held_by(entry)
     money = ", ".join(f"{window} :c" for window in (own.month, own.day, own.five, own.hour))
     return table.update(
         counter_key(tenant),

@@ -288,7 +288,7 @@ class CountersMachine(RuleBasedStateMachine):
 
     def _check_admitted(self, ticket: Ticket) -> None:
         own = windows(int(self.now), decode_entry(ticket.entry).offset)
-        assert self.state[ticket.entry] == "held" and ticket.item == self.item()
+        assert self.state[ticket.entry] == "held" and ticket.terms.policy.to_json() == self.policy.to_json()
         share = 2 if self.level == "orange" else 1
         policy = self.policy
         caps = [policy.max_output_tokens, 70 if share == 2 else None]

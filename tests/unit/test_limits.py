@@ -14,7 +14,7 @@ from lambda_function.calendars import UTC
 from lambda_function.entries import windows
 from lambda_function.limits import DEFAULT_ACTIONS, Demand, Hold, Policy, hold, terms
 from lambda_function.money import usd
-from lambda_function.refusals import Refused, clamped, refusal
+from lambda_function.refusals import Refused, clamped, hopeless, refusal
 
 USD = 10**12
 NOW = 1_795_437_296.5  # 2026-11-23T12:34:56.5Z
@@ -163,6 +163,7 @@ HELD = Hold(amount=100, tokens=50, max_tokens=5)
 )
 def test_why_a_request_is_refused(policy: Policy, item: dict[str, Any], expected: tuple[Any, ...] | None) -> None:
     refused = refusal(terms(item, policy), HELD, item, OWN, UTC, NOW)
+    assert hopeless(terms(item, policy), HELD) is (refusal(terms(item, policy), HELD, {}, OWN, UTC, NOW) is not None)
     if refused is None:
         assert expected is None
     else:
@@ -221,9 +222,11 @@ def test_clamping_obeys_the_tighter_budget_and_free_output_gains_nothing() -> No
 
 
 def test_numbers_beyond_an_entry_are_refused() -> None:
+    free = terms({}, Policy(tokens_per_minute=10**12))
     for demand in (DEMAND._replace(max_tokens=2**32), DEMAND._replace(input_cost=2**64)):
-        refused = refusal(terms({}, Policy()), hold(terms({}, Policy()), demand), {}, OWN, UTC, NOW)
+        refused = refusal(free, hold(free, demand), {}, OWN, UTC, NOW)
         assert isinstance(refused, Refused) and refused.code == "ValidationError"
+        assert hopeless(free, hold(free, demand))
 
 
 @pytest.mark.parametrize(

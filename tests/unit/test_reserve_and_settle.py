@@ -15,6 +15,7 @@ from lambda_function.entries import decode_entries, windows
 from lambda_function.ledger import counter_key, hour, record, record_key
 from lambda_function.limits import Demand, Policy
 from lambda_function.refusals import Refused
+from lambda_function.settlement import record_once
 from tests.table_double import TableDouble
 from tests.unreliable_table import UnreliableTable
 
@@ -91,7 +92,7 @@ def test_the_ticket_says_what_to_send_and_the_entry_who_it_is(scene: Scene) -> N
     (entry,) = decode_entries(scene.item)
     assert (ticket.max_tokens, ticket.amount, ticket.tokens) == (40, 1400, 140)
     assert entry == (ticket.request_id, int(START), 89, 1400, 140, "abcdefghijkl", 0)
-    assert ticket.item == scene.item and ticket.terms.policy.max_output_tokens == 40
+    assert ticket.terms.policy.max_output_tokens == 40
 
 
 def test_windows_are_those_of_the_tenants_zone(scene: Scene) -> None:
@@ -113,6 +114,14 @@ def test_an_unknown_outcome_costs_the_whole_reservation(scene: Scene) -> None:
     ticket = scene.reserve()
     scene.counters.finish(ticket, {**scene.record(ticket, ticket.amount, estimated=True)})
     assert (scene.item[OWN.month], scene.item[OWN.tokens]) == (2000, 200)
+
+
+def test_a_record_is_put_once_and_only_an_estimate_gives_way(scene: Scene) -> None:
+    ticket = scene.reserve()
+    estimate, true = scene.record(ticket, 2000, estimated=True), scene.record(ticket, 700)
+    puts = [estimate, {**estimate, "cost": 1}, true, {**true, "cost": 1}, estimate]
+    assert [record_once(scene.table, item) for item in puts] == [True, False, True, False, False]
+    assert scene.store.items[record_key("T", ticket.request_id, START)] == true
 
 
 def test_the_policy_in_force_is_the_items_not_the_snapshots(scene: Scene) -> None:
@@ -229,6 +238,15 @@ def test_others_are_served_and_counted_afterwards(scene: Scene, policy: Policy, 
         scene.table.deliver()
     assert [scene.item[name] for name in OWN] == [700, 700, 1, 70, 700, 700]
     assert "inflight" not in scene.item and scene.store.items[record_key("T", ticket.request_id, START)]["cost"] == 700
+
+
+def test_a_limit_that_only_item_or_snapshot_knows_of_counts_while_out_of_reach(scene: Scene) -> None:
+    for known, configured in ((FREE, LIMITED), (LIMITED, FREE)):
+        scene.set(policy=known)
+        scene.counters.cancel(scene.reserve(known))
+        scene.table.faults = ["unsent"]
+        with pytest.raises(LimitsUnavailable):
+            scene.reserve(configured)
 
 
 def test_the_last_that_was_known_of_a_suspension_counts_while_out_of_reach(scene: Scene) -> None:
