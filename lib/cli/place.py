@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,8 +47,10 @@ def open_place(options: Options, output: Output, *, start: bool = False) -> Plac
     state_path = folder / "config.json" if options.local else options.config.resolve()
     state = State(state_path, frozen=options.plan, seed=None if options.local else config.deployed)
     endpoint: str | None
+    clock = time.time
     if options.local:
         endpoint = _embedded(options, output, folder, state, start=start)
+        clock = _clock_of(endpoint)
         session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=config.region)  # noqa: S106
     else:
         endpoint = os.environ.get("AWS_ENDPOINT_URL")
@@ -57,6 +61,7 @@ def open_place(options: Options, output: Output, *, start: bool = False) -> Plac
         planning=options.plan,
         paced=not options.local,
         announce=output.change,
+        clock=clock,
         trace=output.say if options.debug else None,
     )
     _check(aws, config, state, options)
@@ -88,6 +93,14 @@ def _embedded(options: Options, output: Output, folder: Path, state: State, *, s
     if not launch.answers(endpoint):
         raise LocalError(f"The embedded AWS at {endpoint} does not answer.", "Run: python setup.py --local")
     return str(endpoint)
+
+
+def _clock_of(endpoint: str) -> Callable[[], float]:
+    """The embedded AWS's clock, which may have been moved: what is over there is over for us."""
+    from lib.local import launch
+
+    offset = launch.clock_offset(endpoint)
+    return lambda: time.time() + offset
 
 
 def _session(options: Options, region: str) -> boto3.Session:

@@ -8,13 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from lib.errors import LocalError
 
-__all__ = ["answers", "ensure", "stop"]
+__all__ = ["answers", "clock_offset", "ensure", "stop"]
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _SECONDS_TO_START = 40
@@ -63,10 +63,22 @@ def ensure(port: int, folder: Path) -> str:
 def answers(endpoint: str) -> bool:
     """Whether an embedded AWS is there."""
     try:
-        with urllib.request.urlopen(f"{endpoint}/_local/health", timeout=5) as reply:  # noqa: S310 - our own endpoint
-            return "account" in json.loads(reply.read())
-    except (urllib.error.URLError, OSError, ValueError):
+        return "account" in _asked(f"{endpoint}/_local/health")
+    except (OSError, ValueError):
         return False
+
+
+def clock_offset(endpoint: str) -> float:
+    """Seconds by which its clock is ahead of ours. Raises LocalError where it does not answer."""
+    try:
+        return float(_asked(f"{endpoint}/_local/clock")["offset"])
+    except (OSError, ValueError) as error:
+        raise LocalError(f"The embedded AWS at {endpoint} does not answer.", "Run: python setup.py --local") from error
+
+
+def _asked(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=5) as reply:  # noqa: S310 - our own endpoint
+        return json.loads(reply.read())
 
 
 def stop(folder: Path) -> None:
