@@ -250,6 +250,22 @@ DRIFTS = [
         "deploying API",
     ),
     Drift(
+        "plan throttle",
+        lambda w: w.client("apigateway").update_usage_plan(
+            usagePlanId=w.state().group("usage_plan_ids")["trial"],
+            patchOperations=[{"op": "replace", "path": "/throttle/burstLimit", "value": "1"}],
+        ),
+        "~", "updating usage plan InvokeBedrockFunction-trial",
+    ),
+    Drift(
+        "alarm threshold",
+        lambda w: w.client("cloudwatch").put_metric_alarm(
+            AlarmName="BedrockScheduleErrorsAlarm-InvokeBedrockFunction", Namespace="AWS/Lambda", MetricName="Errors",
+            EvaluationPeriods=1, Period=60, Threshold=5, ComparisonOperator="GreaterThanThreshold", Statistic="Sum",
+        ),
+        "~", "updating alarm BedrockScheduleErrorsAlarm-InvokeBedrockFunction",
+    ),
+    Drift(
         "alarm",
         lambda w: w.client("cloudwatch").delete_alarms(AlarmNames=["BedrockTokenCostAlarm-search"]), "+",
         "creating alarm BedrockTokenCostAlarm-search",
