@@ -5,7 +5,8 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 const LIGHT = ["#0072b2", "#d55e00", "#008a63", "#b0558d", "#8a6d00", "#3f8fc4", "#5b5b5b", "#7a3e9d", "#a33a2a", "#2f6f4f"];
 const DARK = ["#56b4e9", "#f0833a", "#2cc295", "#de8fbd", "#e6c229", "#9ad0f5", "#b5b5b5", "#b89be0", "#ff8a7a", "#8fd3a8"];
 const LEVELS = ["green", "yellow", "orange", "red"];
-const colourOf = new Map();
+const named = new Set();  // tenants and profiles; everything else is a metric
+const colours = { named: new Map(), metric: new Map([["InputTokens", 0], ["OutputTokens", 1], ["CacheReadTokens", 2], ["CacheWriteTokens", 3]]) };
 const DAY = 86400;
 
 function element(tag, attributes = {}, ...children) {
@@ -19,9 +20,11 @@ function element(tag, attributes = {}, ...children) {
 }
 
 function colour(label) {
-  if (!colourOf.has(label)) colourOf.set(label, colourOf.size);
+  // A metric and its cost have one colour.
+  const [map, key] = named.has(label) ? [colours.named, label] : [colours.metric, label.replace(/Cost$/, "")];
+  if (!map.has(key)) map.set(key, map.size);
   const palette = dark.matches ? DARK : LIGHT;
-  return palette[colourOf.get(label) % palette.length];
+  return palette[map.get(key) % palette.length];
 }
 
 function money(text) {

@@ -195,7 +195,7 @@ function drawDashboard(board) {
 function frame(widget) {
   const style = `grid-column:${widget.x + 1}/span ${widget.width};grid-row:${widget.y + 1}/span ${widget.height}`;
   if (widget.type === "text") return element("div", { class: "widget text", style }, element("h3", {}, widget.markdown.replace(/^#+ */, "")));
-  return element("article", { class: `widget ${widget.type} ${widget.view || ""}`, style, "aria-label": widget.title, "data-title": widget.title },
+  return element("article", { class: `widget ${widget.type} view-${widget.view}`, style, "aria-label": widget.title, "data-title": widget.title },
     element("h4", {}, widget.title), element("div", { class: "plot", style: `--height:${widget.height * ROW_HEIGHT}px` }));
 }
 
@@ -224,6 +224,7 @@ async function refreshOverview() {
   overview = await ask("/_console/overview");
   byId("now").textContent = overview.now ? `${new Date(overview.now).toISOString().slice(0, 16).replace("T", " ")} UTC` : "";
   fillForm(overview.tenants);
+  overview.tenants.forEach(({ name, profiles }) => [name, ...profiles].forEach((one) => named.add(one)));
   drawSummary(overview);
   drawTenants();
   drawAlarms(overview.alarms);
