@@ -96,7 +96,7 @@ class Baseline:
         self.growth = growth = growth_of([sum(week) for week in _weeks(days)], self.growth, start, numbers)
         lately = min(history, _LATELY)
         return Usual(
-            start, history, growth.a_week, growth.rise, growth.told_until,
+            start=start, history=history, growth=growth.a_week, rise=growth.rise, told_until=growth.told_until,
             usual=(middles[1], middles[2], middles[3]),
             high=(max(middles[:3]), max(middles[1:4]), max(middles[2:5])),
             spread=(around[1][1], around[2][1], around[3][1]),

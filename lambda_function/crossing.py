@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from lambda_function.level_numbers import LEVELS
 from lambda_function.levels import Judgement, calm, judge, pinned
-from lambda_function.signals import Scope, Spend
+from lambda_function.spend import Scope, Spend
 
 __all__ = ["AUTO", "Crossing", "Mark", "minute", "rise"]
 
@@ -110,7 +110,7 @@ def _crossing(
 ) -> Crossing:  # fmt: skip
     from lambda_function.figures import figures
 
-    numbers = figures(Spend(item, scope.calendar, now), scope)
+    numbers = figures(Spend(item, scope.dates(int(now)), now), scope)
     sets = {"level": judgement.level, "level_at": int(now), "level_by": AUTO, "level_why": why[0], **sets}
     return Crossing(
         item.get("level", "green"), judgement.level, int(now * 1000), AUTO, why, numbers, sets,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambda_function.signals import Scope, Spend
+from lambda_function.spend import Scope, Spend
 from lambda_function.usual import SLOTS
 
 __all__ = ["figures"]
@@ -15,16 +15,15 @@ def figures(spend: Spend, scope: Scope) -> dict[str, Any]:
 
     `ends_at` is when the first budget ends at the pace of the last hour, if that is before the budget begins anew.
     """
-    policy, calendar, at = scope.policy, scope.calendar, spend.at
+    policy, dates, at = scope.policy, scope.dates(spend.at), spend.at
     numbers: dict[str, Any] = {"five_minutes": spend.five, "hour": spend.hour, "day": spend.day, "month": spend.month}
     ends = []
-    for name, limit, used, end in (
-        ("month", policy.monthly_budget, spend.month, calendar.month_end),
-        ("day", policy.daily_budget, spend.day, calendar.day_end),
+    for name, limit, used, reset in (
+        ("month", policy.monthly_budget, spend.month, dates.month_end),
+        ("day", policy.daily_budget, spend.day, dates.day_end),
     ):
         if limit is None:
             continue
-        reset = end(at)
         numbers[f"{name}_budget"], numbers[f"{name}_reset"] = limit, reset
         left = max(0, limit - used)
         if spend.hour and left * 3600 < spend.hour * (reset - at):

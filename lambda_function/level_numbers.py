@@ -7,9 +7,12 @@ means, and what may stand there, is in lambda_function/level_checks.py and docs/
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-__all__ = ["DEFAULTS", "LEVELS", "Numbers", "numbers_of"]
+__all__ = ["DEFAULTS", "LEVELS", "Numbers", "Pairs", "Three", "numbers_of"]
+
+Three = tuple[int | None, int | None, int | None]
+Pairs = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
 LEVELS = ("green", "yellow", "orange", "red")
 
@@ -44,11 +47,8 @@ DEFAULTS: Mapping[str, Any] = {
     "growth_told": 0.2,
 }
 
-Three = tuple[int | None, int | None, int | None]
-Pairs = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
-
-class Numbers(NamedTuple):
+class Numbers:
     """The numbers in force. `Three` holds thousandths for yellow, orange and red, `Pairs` minutes (long, short)."""
 
     calm_minutes: int
@@ -77,6 +77,9 @@ class Numbers(NamedTuple):
     growth_a_week: int
     growth_told: int
 
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.__dict__.update(values)
+
 
 def numbers_of(overrides: Mapping[str, Any]) -> Numbers:
     """The defaults with a policy's `levels` on top; a level that an override leaves out keeps its default.
@@ -86,7 +89,7 @@ def numbers_of(overrides: Mapping[str, Any]) -> Numbers:
     if not overrides and _CACHE:
         return _CACHE[0]
     values = {name: _number(name, default, overrides.get(name)) for name, default in DEFAULTS.items()}
-    return Numbers(**values)
+    return Numbers(values)
 
 
 def _number(name: str, default: Any, own: Any) -> Any:

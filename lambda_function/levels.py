@@ -8,11 +8,12 @@ lower than those for rising, and staying below them must last, so that nothing f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from lambda_function.level_numbers import LEVELS, numbers_of
 from lambda_function.limits import Policy
-from lambda_function.signals import Rule, Scope, Spend, Thresholds, rules
+from lambda_function.signals import Rule, rules
+from lambda_function.spend import Scope, Spend, Thresholds
 
 __all__ = ["LEVELS", "Judgement", "calm", "judge", "pinned", "scope_of", "validate_levels"]
 
@@ -22,23 +23,38 @@ _SETTLING = 600
 _STRICT = 1500
 
 
-class Judgement(NamedTuple):
+class Judgement:
     """A level and the rules that speak for it, the gravest first; none if it is the present level.
 
-    The rest is how long nothing can change: while the item's version is `version`,
-    before the epoch second `until`, and while the two latest 5-minute buckets together hold less than `most` pico-USD,
-    the minute fewer than `most_requests` and `most_tokens`.
+    The rest is how long nothing can change: while the item's version is `version`, before the epoch second `until`,
+    and while the 5-minute buckets `before` and `five` together hold less than `most` pico-USD, the minute fewer than
+    `most_requests` and `most_tokens`.
     """
 
-    level: str
-    reasons: tuple[Rule, ...] = ()
-    version: int | None = None
-    until: int = 0
-    five: str = ""
-    before: str = ""
-    most: int = _ENDLESS
-    most_requests: int = _ENDLESS
-    most_tokens: int = _ENDLESS
+    __slots__ = ("before", "five", "level", "most", "most_requests", "most_tokens", "reasons", "until", "version")
+
+    def __init__(
+        self,
+        level: str,
+        reasons: tuple[Rule, ...] = (),
+        *,
+        version: int | None = None,
+        until: int = 0,
+        five: str = "",
+        before: str = "",
+        most: int = _ENDLESS,
+        most_requests: int = _ENDLESS,
+        most_tokens: int = _ENDLESS,
+    ) -> None:
+        self.level = level
+        self.reasons = reasons
+        self.version = version
+        self.until = until
+        self.five = five
+        self.before = before
+        self.most = most
+        self.most_requests = most_requests
+        self.most_tokens = most_tokens
 
     def stands(self, item: Mapping[str, Any], now: float) -> bool:
         """Whether `item`, an answer of `now`, can only be judged as before. Costs about a microsecond."""
@@ -71,7 +87,7 @@ def judge(item: Mapping[str, Any], scope: Scope, now: float) -> Judgement:
     version, until = item.get("pv"), number * 300 + 300
     if pinned(item, now):
         return Judgement(level, version=version, until=min(until, item["level_until"]))
-    spend = Spend(item, scope.calendar, now, fresh=True)
+    spend = Spend(item, scope.dates(int(now)), now, fresh=True)
     found = tuple(rules(spend, scope, present))
     settling = item.get("fell_at", 0) + _SETTLING
     strict = _STRICT if now < settling else 1000
@@ -83,13 +99,16 @@ def judge(item: Mapping[str, Any], scope: Scope, now: float) -> Judgement:
     most = item.get(before, 0) + item.get(five, 0) + room if room < _ENDLESS else _ENDLESS
     if now < settling:
         until = min(until, settling)
-    return Judgement(level, (), version, until, five, before, most, _least(found, "q"), _least(found, "k"))
+    return Judgement(
+        level, version=version, until=until, five=five, before=before, most=most,
+        most_requests=_least(found, "q"), most_tokens=_least(found, "k"),
+    )  # fmt: skip
 
 
 def calm(item: Mapping[str, Any], scope: Scope, now: float) -> Judgement:
     """The level that `item` still gives reason for: the present one or a lower one, with the reasons for that."""
     present = LEVELS.index(item.get("level", "green"))
-    spend = Spend(item, scope.calendar, now)
+    spend = Spend(item, scope.dates(int(now)), now)
     found = [rule for rule in rules(spend, scope, 0) if rule.level <= present and rule.lingers]
     found.sort(key=lambda rule: -rule.level)
     return Judgement(LEVELS[found[0].level if found else 0], tuple(found))

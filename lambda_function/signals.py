@@ -6,40 +6,20 @@ spent before any rule can hold is known from one look; until then lambda_functio
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
-from lambda_function.calendars import Calendar
-from lambda_function.entries import windows
 from lambda_function.level_numbers import Numbers, Pairs, Three
-from lambda_function.limits import Policy
-from lambda_function.usual import SLOTS, Usual
+from lambda_function.spend import Scope, Spend
+from lambda_function.usual import SLOTS
 
-__all__ = ["Rule", "Scope", "Spend", "Thresholds", "rules"]
+__all__ = ["Rule", "rules"]
 
 _DAY = 86400
 _LASTING = ("budget", "growth")  # these do not come and go
-_AMOUNT = slice(22, 30)  # of an entry in flight: its pico-USD (lambda_function/entries.py)
 
 
-class Thresholds(NamedTuple):
-    """The alarm thresholds of a tenant's profiles, added up: pico-USD in 5 minutes, tokens and requests in a minute."""
-
-    cost: int = 0
-    tokens: int = 0
-    requests: int = 0
-
-
-class Scope(NamedTuple):
-    """By what a tenant is judged."""
-
-    policy: Policy
-    numbers: Numbers
-    thresholds: Thresholds
-    calendar: Calendar
-
-
-class Rule(NamedTuple):
+class Rule:
     """One reason for `level` (1 yellow to 3 red). It holds if in all `conditions` amount >= line.
 
     `kind` is budget, burn, spike, growth, rate or threshold, `facts` its numbers for people. `counted` says what the
@@ -47,13 +27,25 @@ class Rule(NamedTuple):
     lines a level that it led to is left. One more pico-USD brings an amount nearer to its line by at most `weight`.
     """
 
-    level: int
-    kind: str
-    conditions: tuple[tuple[int, int], ...]
-    facts: tuple[Any, ...]
-    calm: int
-    counted: str = "f"
-    weight: int = 1
+    __slots__ = ("calm", "conditions", "counted", "facts", "kind", "level", "weight")
+
+    def __init__(
+        self,
+        level: int,
+        kind: str,
+        conditions: tuple[tuple[int, int], ...],
+        facts: tuple[Any, ...],
+        calm: int,
+        counted: str = "f",
+        weight: int = 1,
+    ) -> None:
+        self.level = level
+        self.kind = kind
+        self.conditions = conditions
+        self.facts = facts
+        self.calm = calm
+        self.counted = counted
+        self.weight = weight
 
     def holds(self, strict: int = 1000) -> bool:
         """Whether it speaks for its level now; what comes and goes must reach `strict` thousandths of its lines."""
@@ -67,53 +59,6 @@ class Rule(NamedTuple):
         # The present minute has only begun: of three minutes one is enough.
         enough = all if self.counted == "f" else any
         return enough(amount * 1000 >= line * self.calm for amount, line in self.conditions)
-
-
-class Spend:
-    """What a counter item says was spent up to `now`: sliding sums of pico-USD from its 5-minute and hourly buckets.
-
-    The oldest bucket of a window counts by the part of it that is still inside, as if it had been spent evenly. With
-    `fresh`, up to an hour is seen only as far back as the level was last left: what it was reached by once does not
-    count again.
-    """
-
-    __slots__ = ("_fives", "_fresh", "_hours", "at", "day", "five", "hour", "item", "month", "reserved", "usual")
-
-    def __init__(self, item: Mapping[str, Any], calendar: Calendar, now: float, *, fresh: bool = False) -> None:
-        at = self.at = int(now)
-        number, hour = at // 300, at // 3600
-        get = item.get
-        self.item = item
-        self._fives: list[int] = [get(f"f_{bucket}", 0) for bucket in range(number, number - 13, -1)]
-        self._hours: list[int] = [get(f"h_{bucket}", 0) for bucket in range(hour, hour - 7, -1)]
-        own = windows(at, calendar.offset(at))
-        self.reserved = sum(int.from_bytes(entry[_AMOUNT], "big") for entry in get("inflight", ()))
-        self.month: int = max(0, get(own.month, 0) - self.reserved)
-        self.day: int = max(0, get(own.day, 0) - self.reserved)
-        digest = get("usual")
-        fell_at = get("fell_at") if fresh else None
-        self._fresh = 12 if fell_at is None else (at - fell_at) // 300 + 1
-        self.usual = None if digest is None else Usual.decode(digest)
-        self.five = self.over(5)
-        self.hour = self.over(60)
-
-    def over(self, minutes: int) -> int:
-        """Spent in the last `minutes`: up to 60 in steps of 5, up to 360 in steps of 60, or 1440."""
-        if minutes <= 60:
-            count = min(minutes // 5, self._fresh)
-            return sum(self._fives[:count]) + self._fives[count] * (300 - self.at % 300) // 300
-        if minutes <= 360:
-            count = minutes // 60
-            return sum(self._hours[:count]) + self._hours[count] * (3600 - self.at % 3600) // 3600
-        if self.usual is None:
-            return sum(self._hours)
-        since = self.at // 3600 - self.usual.start
-        return (self.usual.day + sum(self._hours[: since + 1])) * _DAY // (_DAY + self.at - self.usual.start * 3600)
-
-    def minutes(self, kind: str) -> tuple[int, int, int]:
-        """The counts of this minute and the two before; `kind` is q for requests or k for tokens."""
-        minute, get = self.at // 60, self.item.get
-        return get(f"{kind}_{minute}", 0), get(f"{kind}_{minute - 1}", 0), get(f"{kind}_{minute - 2}", 0)
 
 
 def rules(spend: Spend, scope: Scope, above: int) -> Iterator[Rule]:
@@ -130,12 +75,15 @@ def rules(spend: Spend, scope: Scope, above: int) -> Iterator[Rule]:
         yield Rule(1, "growth", (), (usual.growth, usual.rise, usual.week), 1000)
 
 
-class _Habits(NamedTuple):
+class _Habits:
     """What is usual in this very hour; `high` is the most of the hours around."""
 
-    usual: int
-    high: int
-    spread: int
+    __slots__ = ("high", "spread", "usual")
+
+    def __init__(self, usual: int, high: int, spread: int) -> None:
+        self.usual = usual
+        self.high = high
+        self.spread = spread
 
 
 def _habits(spend: Spend, scope: Scope) -> _Habits | None:
@@ -151,28 +99,31 @@ def _habits(spend: Spend, scope: Scope) -> _Habits | None:
 
 
 def _budgets(spend: Spend, scope: Scope, habits: _Habits | None, above: int) -> Iterator[Rule]:
-    policy, numbers, calendar, at = scope.policy, scope.numbers, scope.calendar, spend.at
+    policy, numbers, at = scope.policy, scope.numbers, spend.at
+    dates = scope.dates(at)
     if policy.monthly_budget:
-        end = calendar.month_end(at)
-        length = end - calendar.month_start(at)
+        end, length = dates.month_end, dates.month_end - dates.month_start
         window = _Window("month", policy.monthly_budget, spend.month, length, end - at)
         yield from _share(spend, numbers, habits, window, _month_rest(spend, window.left), above)
         yield from _burn(spend, numbers, habits, window, numbers.month_burn, numbers.month_windows, above)
     if policy.daily_budget:
-        end = calendar.day_end(at)
-        window = _Window("day", policy.daily_budget, spend.day, end - calendar.day_start(at), end - at)
+        end, length = dates.day_end, dates.day_end - dates.day_start
+        window = _Window("day", policy.daily_budget, spend.day, length, end - at)
         yield from _share(spend, numbers, habits, window, _day_rest(spend, habits, window.left), above)
         yield from _burn(spend, numbers, habits, window, numbers.day_burn, numbers.day_windows, above)
 
 
-class _Window(NamedTuple):
-    """A budget and its calendar window: pico-USD and seconds."""
+class _Window:
+    """A budget and its calendar window: pico-USD and seconds. `facts` are these, in the order of the parameters."""
 
-    name: str
-    limit: int
-    used: int
-    length: int
-    left: int
+    __slots__ = ("facts", "left", "length", "limit", "used")
+
+    def __init__(self, name: str, limit: int, used: int, length: int, left: int) -> None:
+        self.facts = (name, limit, used, length, left)
+        self.limit = limit
+        self.used = used
+        self.length = length
+        self.left = left
 
 
 def _share(
@@ -194,7 +145,7 @@ def _share(
             conditions.append((spend.hour, 2 * habits.high))
         # Where `rest` is the pace of the last hour, what is spent now counts for every hour that is left.
         weight = 2 + window.left // 3600 if habits is None else 1
-        yield Rule(level, "budget", tuple(conditions), (*window, rest, growing), 950, weight=weight)
+        yield Rule(level, "budget", tuple(conditions), (*window.facts, rest, growing), 950, weight=weight)
 
 
 def _month_rest(spend: Spend, left: int) -> int | None:
@@ -238,7 +189,9 @@ def _burn(
         ]
         if habits is not None:
             conditions.append((spend.hour, habits.high * numbers.unusual_ratio // 1000))
-        yield Rule(level, "burn", tuple(conditions), (*window, long, slow, short, fast), numbers.calm_share, weight=2)
+        yield Rule(
+            level, "burn", tuple(conditions), (*window.facts, long, slow, short, fast), numbers.calm_share, weight=2
+        )
 
 
 def _spikes(spend: Spend, scope: Scope, habits: _Habits, above: int) -> Iterator[Rule]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from struct import Struct
-from typing import NamedTuple
+from typing import Any
 
 __all__ = ["SLOTS", "Usual", "amounts_of", "code_of"]
 
@@ -18,7 +18,7 @@ _LAYOUT = Struct(">IHHHI15H")
 _UNIT = 10**6  # pico-USD: a millionth of a dollar an hour is as fine as habits are known
 
 
-class Usual(NamedTuple):
+class Usual:
     """Amounts are pico-USD; `usual`, `high` and `spread` are those of `SLOTS` hours from `start` on.
 
     `start` is hours since the epoch, `history` the hours of history, at most 8 weeks of them. `usual` is the middle of
@@ -44,11 +44,17 @@ class Usual(NamedTuple):
     week: int
     rest: int
 
+    def __init__(self, **fields: Any) -> None:
+        self.__dict__.update(fields)
+
     def encode(self) -> bytes:
         """44 bytes; amounts are rounded down by at most a thousandth."""
-        head, amounts = self[:5], (*self.usual, *self.high, *self.spread, *self[8:])
-        codes = [code_of(amount) for amount in amounts]
-        return _LAYOUT.pack(*head, *codes)
+        counts = (self.start, self.history, self.growth, self.rise, self.told_until)
+        amounts = (
+            *self.usual, *self.high, *self.spread,
+            self.odd, self.peak, self.burst, self.day, self.week, self.rest,
+        )  # fmt: skip
+        return _LAYOUT.pack(*counts, *map(code_of, amounts))
 
     @classmethod
     def decode(cls, data: bytes) -> Usual:
@@ -56,8 +62,9 @@ class Usual(NamedTuple):
         start, history, growth, rise, told_until, *codes = _LAYOUT.unpack(data)
         a = amounts_of(codes)
         return cls(
-            start, history, growth, rise, told_until,
-            (a[0], a[1], a[2]), (a[3], a[4], a[5]), (a[6], a[7], a[8]), a[9], a[10], a[11], a[12], a[13], a[14],
+            start=start, history=history, growth=growth, rise=rise, told_until=told_until,
+            usual=(a[0], a[1], a[2]), high=(a[3], a[4], a[5]), spread=(a[6], a[7], a[8]),
+            odd=a[9], peak=a[10], burst=a[11], day=a[12], week=a[13], rest=a[14],
         )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from lambda_function.baseline import Baseline, burst_of
 from lambda_function.crossing import Crossing, Mark, minute, rise
 from lambda_function.entries import windows
 from lambda_function.levels import Judgement, judge
-from lambda_function.signals import Scope
+from lambda_function.spend import Scope
 from lambda_function.usual import SLOTS, Usual
 
 __all__ = ["Hour", "ReplayedTenant"]
