@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 __all__ = ["UTC", "Calendar", "civil", "days_from_civil"]
@@ -94,12 +95,7 @@ class Calendar:
 
     def iso(self, at: float) -> str:
         """`at` to the second in local time with its offset: 2026-12-01T00:00:00+01:00."""
-        offset = self.offset(at)
-        days, seconds = divmod(int(at) + offset, _DAY)
-        year, month, day = civil(days)
-        sign, minutes = ("-" if offset < 0 else "+"), abs(offset) // 60
-        clock = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
-        return f"{year:04d}-{month:02d}-{day:02d}T{clock}{sign}{minutes // 60:02d}:{minutes % 60:02d}"
+        return _iso(int(at), self.offset(at))
 
     def _end(self, at: float, following: Any) -> int:
         """The first instant after `at` whose local day is at least `following(local day of at)`."""
@@ -130,11 +126,22 @@ class Calendar:
                 return change
 
 
+@lru_cache(64)  # replies name the end of the same day and month again and again
+def _iso(at: int, offset: int) -> str:
+    days, seconds = divmod(at + offset, _DAY)
+    year, month, day = civil(days)
+    sign, minutes = ("-" if offset < 0 else "+"), abs(offset) // 60
+    clock = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+    return f"{year:04d}-{month:02d}-{day:02d}T{clock}{sign}{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+@lru_cache(64)
 def _this_month(days: int) -> int:
     year, month, _ = civil(days)
     return days_from_civil(year, month, 1)
 
 
+@lru_cache(64)
 def _next_month(days: int) -> int:
     year, month, _ = civil(days)
     return days_from_civil(year, month + 1, 1)

@@ -7,6 +7,7 @@ One table, keys `pk` and `sk` (strings), a sparse index `active` (hash `active`,
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from lambda_function.calendars import civil
@@ -57,9 +58,13 @@ def profile_key(profile_id: str, version: str) -> Key:
 
 def hour(at: float) -> str:
     """yyyymmddhh in UTC."""
-    days, seconds = divmod(int(at), _DAY)
-    year, month, day = civil(days)
-    return f"{year:04d}{month:02d}{day:02d}{seconds // 3600:02d}"
+    return _hour(int(at) // 3600)
+
+
+@lru_cache(64)
+def _hour(number: int) -> str:
+    year, month, day = civil(number // 24)
+    return f"{year:04d}{month:02d}{day:02d}{number % 24:02d}"
 
 
 def record(
