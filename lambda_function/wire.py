@@ -63,7 +63,7 @@ class Wire:
         self._clock = clock
         self._suffix = suffix
         self._routes: dict[str, _Route] = {}
-        self._latest = (0, "")  # second and stamp
+        self._latest: tuple[int, str, Credentials] | None = None
         self._idle: dict[Address, list[tuple[Connection, float]]] = {}
 
     def call(
@@ -134,7 +134,7 @@ class Wire:
         self, route: _Route, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str] | None
     ) -> bytes:
         """The request line and headers, signed, with the empty line that ends them. Every header is signed."""
-        credentials = self._credentials()
+        stamp, credentials = self._present()
         payload = digest(body)
         fixed = {"x-amz-content-sha256": payload} if route.hashed else {}
         if headers:
@@ -147,18 +147,17 @@ class Wire:
             if len(route.shapes) >= _SHAPES:
                 route.shapes.clear()
             shape = route.shapes[like] = _Shape(route, method, path, query, body, fixed)
-        stamp = self._stamp()
         length = f"\r\ncontent-length: {len(body)}" if body or method != "GET" else ""
         authorization = shape.prepared.authorization(stamp, payload, credentials)
         return f"{shape.before}{stamp}\r\nauthorization: {authorization}{length}\r\n\r\n".encode("ascii")
 
-    def _stamp(self) -> str:
+    def _present(self) -> tuple[str, Credentials]:
+        """The value of `x-amz-date`, and whose request it is: both looked up once a second."""
         second = int(self._clock())
-        known, stamp = self._latest
-        if second != known:
+        if self._latest is None or self._latest[0] != second:
             stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
-            self._latest = second, stamp
-        return stamp
+            self._latest = second, stamp, self._credentials()
+        return self._latest[1:]
 
 
 class _Shape:

@@ -94,10 +94,10 @@ def _attend(accepted: socket.socket, context: ssl.SSLContext | None, replies: _R
                 end = data.find(b"\r\n\r\n")
             head = data[:end].lower()
             _, found, length = head.partition(b"\r\ncontent-length: ")
-            missing = (int(length.partition(b"\r\n")[0]) if found else 0) + end + 4 - len(data)
-            while missing > 0:
-                missing -= len(accepted.recv(1 << 18))
-            accepted.sendall(replies.to(head))
+            whole = (int(length.partition(b"\r\n")[0]) if found else 0) + end + 4
+            while len(data) < whole:
+                data += accepted.recv(1 << 18)
+            accepted.sendall(replies.to(head, data))
 
 
 class _Replies:
@@ -107,20 +107,23 @@ class _Replies:
         self._converse = _reply(200, "application/json", json.dumps(ANSWER))
         kind = "application/x-amz-json-1.0"
         self._operations = {
-            b"updateitem": _reply(200, kind, f'{{"Attributes":{item}}}'),
+            b"updateitem": _reply(200, kind, "{}"),
             b"getitem": _reply(200, kind, f'{{"Item":{item}}}'),
             b"putitem": _reply(200, kind, "{}"),
         }
+        self._updated = _reply(200, kind, f'{{"Attributes":{item}}}')
         self._objects = {
             path.encode(): _reply(200, "application/json", text, f'ETag: "{number}"\r\n')
             for number, (path, text) in enumerate(objects.items())
         }
 
-    def to(self, head: bytes) -> bytes:
-        """The reply to a request with this head, in lower case."""
+    def to(self, head: bytes, data: bytes) -> bytes:
+        """The reply to the request `data` with this head, in lower case."""
         path = head.split(b" ", 2)[1]
         if path.endswith(b"/converse"):
             return self._converse
+        if b'"ReturnValues":"ALL_NEW"' in data:
+            return self._updated
         _, found, target = head.partition(b"\r\nx-amz-target: dynamodb_20120810.")
         return self._operations[target.partition(b"\r\n")[0]] if found else self._objects[path]
 

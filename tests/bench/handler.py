@@ -3,7 +3,7 @@
     python -m tests.bench.handler
 
 Both talk to the same fake endpoint over HTTP from the same process. `handler without counters` is authenticate,
-resolve among 1,000 profiles, price, call, EMF line and reply; `handler` does the three DynamoDB writes too.
+resolve among 1,000 profiles, price, call, EMF line and reply; then come the writes: reserve and settle, and the record.
 """
 
 from __future__ import annotations
@@ -11,25 +11,30 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import boto3
 
 from lambda_function.calendars import Calendar
 from lambda_function.counters import Counters, Settlement, Ticket
 from lambda_function.dynamodb import Table
 from lambda_function.handler import Gateway
+from lambda_function.ledger import TOKENS
 from lambda_function.limits import Demand, Policy, hold, terms
 from lambda_function.snapshot import SnapshotReader
-from lambda_function.wire import Credentials, Wire
+from lambda_function.wire import Wire
 from tests.bench.endpoint import endpoint
-from tests.bench.interleaved import cpu_per_call
+from tests.bench.interleaved import cpu_per_call, one_processor
 from tests.bench.stage import BODY, Invocation, counter_item, environment, event, profile_arn, snapshot, tenant_of
 
-__all__ = ["BARE", "WHOLE", "WIRE", "WITHOUT_COUNTERS", "measure"]
+__all__ = ["BARE", "WHOLE", "WIRE", "WITHOUT_COUNTERS", "WITHOUT_RECORD", "measure"]
 
-BARE, WIRE, WITHOUT_COUNTERS, WHOLE = "boto3 client.converse", "wire.call", "handler without counters", "handler"
+BARE, WIRE, WITHOUT_COUNTERS = "boto3 client.converse", "wire.call", "handler without counters"
+WITHOUT_RECORD, WHOLE = "handler with reserve and settle", "handler with record too"
 _PROFILES = 1000
 _NUMBER = 507  # the profile that is called
 
@@ -53,76 +58,81 @@ class _Admitting(Counters):
         return Settlement(ticket.item, record["cost"] > ticket.amount, settled=True)
 
 
+class _Unrecorded(Counters):
+    """Counters that reserve and settle, and keep no record."""
+
+    def finish(self, ticket: Ticket, record: Mapping[str, Any]) -> Settlement:
+        return self.settle(ticket, record["cost"], sum(record.get(name, 0) for name in TOKENS))
+
+
 @contextmanager
-def _gateways(url: str) -> Iterator[tuple[Wire, Gateway, Gateway]]:
-    """A wire, and a gateway without and with counters, each with connections of its own."""
-    values = environment(url)
-    credentials = Credentials(values["AWS_ACCESS_KEY_ID"], values["AWS_SECRET_ACCESS_KEY"], values["AWS_SESSION_TOKEN"])
+def _gateways(url: str) -> Iterator[tuple[Wire, dict[str, Gateway]]]:
+    """A wire, and gateways by the names above, each with connections of its own."""
     with ExitStack() as stack:
         # Lambda's stdout is a pipe that takes each line by itself.
         sink = stack.enter_context(Path(os.devnull).open("w", buffering=1))
 
-        def gateway(counting: bool) -> Gateway:
-            wire = stack.enter_context(_wire(url, credentials))
-            reader = SnapshotReader(wire, values["CONFIG_BUCKET"], values["CONFIG_KEY"])
-            return Gateway(
-                wire,
-                reader,
-                counters_of=lambda seen: (
-                    Counters(Table(wire, seen.table), seen.hold_seconds) if counting else _Admitting()
-                ),
-                write=sink.write,
-            )
+        def wire() -> Wire:
+            return stack.enter_context(closing(Wire("us-east-1", endpoint_url=url)))
 
-        yield stack.enter_context(_wire(url, credentials)), gateway(False), gateway(True)
+        def gateway(counters: Callable[[Table, int], Counters]) -> Gateway:
+            own = wire()
+            reader = SnapshotReader(own, os.environ["CONFIG_BUCKET"], os.environ["CONFIG_KEY"])
+            return Gateway(
+                own, reader, counters_of=lambda seen: counters(Table(own, seen.table), seen.hold_seconds),
+                write=sink.write,
+            )  # fmt: skip
+
+        yield (
+            wire(),
+            {
+                WITHOUT_COUNTERS: gateway(lambda table, seconds: _Admitting()),
+                WITHOUT_RECORD: gateway(_Unrecorded),
+                WHOLE: gateway(Counters),
+            },
+        )
 
 
 @contextmanager
-def _wire(url: str, credentials: Credentials) -> Iterator[Wire]:
-    wire = Wire("us-east-1", lambda: credentials, url)
-    yield wire
-    wire.close()
+def _environment(url: str) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(environment(url))
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def measure(blocks: int = 15, each: int = 40) -> dict[str, float]:
     """Microseconds of CPU per call, by the names above."""
     objects = {"/bucket/deployment/resolved.json": json.dumps(snapshot(_PROFILES))}
-    with endpoint(counter_item(tenant_of(_NUMBER)), objects) as url, _gateways(url) as (wire, without, whole):
+    with (
+        one_processor(),
+        endpoint(counter_item(tenant_of(_NUMBER)), objects) as url,
+        _environment(url),
+        _gateways(url) as (wire, gateways),
+    ):
         asked, arn, raw = event(_NUMBER), profile_arn(_NUMBER), json.dumps(BODY).encode()
         path = f"/model/{arn.replace(':', '%3A').replace('/', '%2F')}/converse"
-        client = _client(url)
+        client = boto3.client("bedrock-runtime")
 
         def serve(gateway: Gateway) -> None:
             answer = gateway.serve(asked, Invocation())
             assert answer["statusCode"] == 200, answer
 
-        return cpu_per_call(
-            {
-                BARE: lambda: client.converse(modelId=arn, **BODY),
-                WIRE: lambda: wire.call("bedrock-runtime", "POST", path, raw, timeout=27.0),
-                WITHOUT_COUNTERS: lambda: serve(without),
-                WHOLE: lambda: serve(whole),
-            },
-            blocks=blocks,
-            each=each,
-        )
-
-
-def _client(url: str) -> Any:
-    import boto3
-
-    values = environment(url)
-    return boto3.client(
-        "bedrock-runtime",
-        region_name="us-east-1",
-        endpoint_url=url,
-        aws_access_key_id=values["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=values["AWS_SECRET_ACCESS_KEY"],
-        aws_session_token=values["AWS_SESSION_TOKEN"],
-    )
+        calls: dict[str, Callable[[], object]] = {
+            BARE: lambda: client.converse(modelId=arn, **BODY),
+            WIRE: lambda: wire.call("bedrock-runtime", "POST", path, raw, timeout=27.0),
+        }
+        for name, gateway in gateways.items():
+            calls[name] = partial(serve, gateway)
+        found = cpu_per_call(calls, blocks=blocks, each=each)
+        client.close()
+    return found
 
 
 if __name__ == "__main__":
     found = measure()
     for name, cost in found.items():
-        print(f"{name:26} {cost:8.0f} us  {cost / found[BARE]:.3f} of bare boto3")
+        print(f"{name:32} {cost:8.0f} us  {cost / found[BARE]:.3f} of bare boto3")
