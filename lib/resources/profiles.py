@@ -10,7 +10,7 @@ import hashlib
 from typing import Any, NamedTuple
 
 from lib.application_profiles import Found, Owned, all_profiles, ours, profile_of, tags_of
-from lib.aws import Aws
+from lib.aws import Aws, Uncertain
 from lib.config import Config, Profile
 from lib.errors import AccessDenied, AwsError, ProjectError
 from lib.model_source import base_model, copy_source
@@ -53,11 +53,7 @@ def check(aws: Aws, config: Config, state: State) -> None:
 def ensure(aws: Aws, config: Config, state: State) -> None:
     """Create what is missing, repair tags that are ours, retire what was replaced or is no longer configured."""
     names = names_of(config, aws.account)
-    known = all_profiles(aws)
-    for profile_id in set(state.group("profile_ids").values()) - known.keys():
-        found = profile_of(aws, profile_id)
-        if found:
-            known[found.id] = found
+    known = _known(aws, state)
     wanted = [_wanted(aws, names, profile) for profile in config.profiles]
     current = _current(aws, names, state, known, wanted)
     retired = state.group("retired_profile_ids")
@@ -69,7 +65,7 @@ def ensure(aws: Aws, config: Config, state: State) -> None:
     for item in wanted:
         owned = current[item.profile.name]
         if owned is None:
-            _create(aws, names, state, item, taken)
+            _create(aws, names, state, item, taken=item.profile.name in taken)
         else:
             state.keep_in("profile_ids", item.profile.name, owned.found.id)
             state.forget_in("retired_profile_ids", owned.found.id)
@@ -81,7 +77,7 @@ def ensure(aws: Aws, config: Config, state: State) -> None:
 def remove(aws: Aws, config: Config, state: State) -> None:
     """Delete every profile that is ours, replaced ones included."""
     names = names_of(config, aws.account)
-    known = all_profiles(aws)
+    known = _known(aws, state)
     recorded = {*state.group("profile_ids").values(), *state.group("retired_profile_ids")}
     found = ours(aws, names, known.values())
     for profile_id, profile in known.items():
@@ -98,6 +94,16 @@ def remaining(aws: Aws, config: Config) -> list[str]:
     """Profiles that carry our tag."""
     found = ours(aws, names_of(config, aws.account), all_profiles(aws).values())
     return [f"inference profile {owned.found.name} ({owned.found.id})" for owned in found.values()]
+
+
+def _known(aws: Aws, state: State) -> dict[str, Found]:
+    """Every application profile by its id. A listing may lag behind what we made a moment ago, so that is asked for."""
+    known = all_profiles(aws)
+    for profile_id in {*state.group("profile_ids").values(), *state.group("retired_profile_ids")} - known.keys():
+        found = profile_of(aws, profile_id)
+        if found:
+            known[found.id] = found
+    return known
 
 
 def _quota(aws: Aws) -> int | None:
@@ -157,34 +163,37 @@ def _serves(owned: Owned, wanted: _Wanted, names: Names) -> bool:
     return bool(owned.found.models) and all(arn.endswith(f"/{model}") for arn in owned.found.models)
 
 
-def _create(aws: Aws, names: Names, state: State, wanted: _Wanted, taken: set[str]) -> None:
+def _create(aws: Aws, names: Names, state: State, wanted: _Wanted, *, taken: bool) -> None:
+    """A new profile, under its own name if nobody has that."""
     profile = wanted.profile
     # The token makes a repeated call answer the first profile. It is new for every profile, because AWS may remember
     # the token of one that was deleted since; it is kept before the call, so that a run after a crash repeats it.
     nonce = state.group("profile_tokens").get(profile.name) or f"{int(aws.clock() * 1000):x}"
     state.keep_in("profile_tokens", profile.name, nonce)
-    token = hashlib.sha256(f"{names.deployment} {aws.account} {aws.region} {profile.name} {nonce}".encode()).hexdigest()
-    other_name = f"{profile.name[:57].rstrip(' _-')}-{token[:6]}"
-    parameters: dict[str, Any] = {
-        "modelSource": {"copyFrom": wanted.source},
-        "tags": [{"key": key, "value": value} for key, value in wanted.tags.items()],
-    }
-    if profile.description:
-        parameters["description"] = profile.description
-
-    def create(name: str) -> str:
+    identity = [
+        names.deployment,
+        aws.account,
+        aws.region,
+        profile.name,
+        wanted.source,
+        profile.description or "",
+        nonce,
+    ]
+    token = hashlib.sha256("\n".join(identity).encode()).hexdigest()
+    optional: dict[str, Any] = {"description": profile.description} if profile.description else {}
+    try:
         answer = aws.write(
             "+", f"creating inference profile {profile.name}", "bedrock", "create_inference_profile",
-            inferenceProfileName=name, clientRequestToken=token if name == profile.name else token[::-1], **parameters,
+            inferenceProfileName=f"{profile.name[:57].rstrip(' _-')}-{token[:6]}" if taken else profile.name,
+            modelSource={"copyFrom": wanted.source}, clientRequestToken=token,
+            tags=[{"key": key, "value": value} for key, value in wanted.tags.items()], **optional,
         )  # fmt: skip
-        return str(answer["inferenceProfileArn"]).rpartition("/")[2]
-
-    try:
-        profile_id = create(other_name if profile.name in taken else profile.name)
     except AwsError as error:
-        if error.code != "ConflictException" or profile.name in taken:
-            raise
-        profile_id = create(other_name)
+        if error.code == "ConflictException":
+            # The name exists, though the listing did not show it: ours of a run that died, or somebody else's.
+            raise Uncertain(error.message, error.hint, error.code) from error
+        raise
+    profile_id = str(answer["inferenceProfileArn"]).rpartition("/")[2]
     state.keep_in("profile_ids", profile.name, profile_id)
     state.forget_in("profile_tokens", profile.name)
 

@@ -120,7 +120,8 @@ def test_a_replaced_profile_is_deleted_when_no_request_can_use_it(deployed: Worl
     (_, written), (deletion, deleted) = seen
     assert deletion == "DeleteInferenceProfile"
     assert 64 <= deleted - written <= 70
-    assert re.fullmatch(r"Waiting 6\d s until no running request can use what was replaced\.", *deployed.notes)
+    (note,) = deployed.notes
+    assert re.fullmatch(r"Waiting 6\d s until no running request can use what was replaced\.", note)
     assert old not in str(deployed.state().snapshot())
     written_ids = json.loads(
         deployed.client("s3").get_object(Bucket=deployed.names.bucket, Key=deployed.names.config_key)["Body"].read()

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from moto.bedrock.models import bedrock_backends
 
 from lib.errors import Kept, ProjectError
+from lib.local import inference_profiles
 from lib.local.door import Refused, Visit
 from lib.names import OWNER_TAG
-from tests.contract.world import Document, World
+from tests.contract.world import Document, Killed, World
 
 BUCKET = "bedrock-cost-tracing-123456789012-us-east-1"
 
@@ -163,6 +165,39 @@ def test_a_profile_name_taken_by_others_is_avoided(world: World) -> None:
     assert sorted(world.census()["profiles"]) == ["chat", "letters", "search", "search"]
     world.tear_down()
     assert world.census()["profiles"] == ["search"]
+
+
+@pytest.mark.parametrize("remembered", [True, False], ids=["token remembered", "token forgotten"])
+def test_a_listing_that_lags_makes_no_second_profile(world: World, remembered: bool) -> None:
+    """A run died right after making a profile, and the next one's first listings do not show it."""
+
+    def die(number: int, answered: bool) -> None:
+        if answered and world.calls[-1] == "bedrock.CreateInferenceProfile":
+            raise Killed
+
+    with pytest.raises(Killed):
+        world.set_up(fault=die)
+    profiles = inference_profiles.held(bedrock_backends[world.account]["us-east-1"])
+    hidden = dict(profiles)
+    assert len(hidden) == 1
+    blind, refused = 2, remembered
+
+    def lag(visit: Visit, applied: bool) -> None:
+        nonlocal blind, refused
+        if visit.operation == "ListInferenceProfiles":
+            profiles.update(hidden)
+            if not applied and blind:
+                blind -= 1
+                for identity in hidden:
+                    del profiles[identity]
+        if visit.operation == "CreateInferenceProfile" and not refused:
+            refused = True
+            raise Refused("ConflictException", "The name is taken.", 400)
+
+    with world.guarded(lag):
+        world.set_up()
+    assert world.census()["profiles"] == ["chat", "letters", "search"]
+    assert world.set_up() == []
 
 
 def test_two_deployments_share_an_account(deployed: World) -> None:
