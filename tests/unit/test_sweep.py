@@ -86,11 +86,14 @@ def test_a_dead_owner_is_charged_in_full_and_marked(scene: Scene) -> None:
     assert scene.counted() == (2000, 2000, 200) and "swept" not in scene.item
 
 
-def test_an_owner_that_died_after_its_record_is_finished_from_it(scene: Scene) -> None:
+@pytest.mark.parametrize(("cost", "tokens"), [(700, (60, 10)), (0, ())])
+def test_an_owner_that_died_after_its_record_is_finished_from_it(
+    scene: Scene, cost: int, tokens: tuple[int, ...]
+) -> None:
     ticket = scene.reserve()
-    record_once(scene.table, scene.record(ticket, 700))
+    record_once(scene.table, scene.record(ticket, cost, tokens))
     assert scene.sweep(HOLD) == (1, 0, 0)
-    assert scene.counted() == (700, 700, 70) and not {"inflight", "swept"} & set(scene.item)
+    assert scene.counted() == (cost, cost, sum(tokens)) and not {"inflight", "swept"} & set(scene.item)
 
 
 def test_a_record_that_says_estimated_is_charged_in_full(scene: Scene) -> None:
