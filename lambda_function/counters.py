@@ -8,7 +8,6 @@ surely there, so what is settled and reserved together never exceeds a limit.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -16,9 +15,10 @@ from typing import Any, NamedTuple
 
 from lambda_function.calendars import Calendar
 from lambda_function.dynamodb import ConditionFailed, Table, Unavailable
-from lambda_function.entries import Entry, Windows, closed_windows, decode_entry, encode_entry, windows
+from lambda_function.entries import Entry, Windows, decode_entry, encode_entry, windows
+from lambda_function.known import Known
 from lambda_function.ledger import TOKENS, counter_key
-from lambda_function.limits import Demand, Hold, Policy, Terms, hold, terms
+from lambda_function.limits import Demand, Hold, Policy, Terms, hold
 from lambda_function.refusals import Refused, clamped, hopeless, refusal, shut
 from lambda_function.reservation import reservation
 from lambda_function.settlement import charge, record_once, release, settle
@@ -68,7 +68,7 @@ class Counters:
         self._table = table
         self._hold_seconds = hold_seconds
         self._clock = clock
-        self._tenants: dict[str, _Known] = {}
+        self._tenants: dict[str, Known] = {}
 
     def reserve(
         self, tenant: str, request_id: str, profile_id: str, policy: Policy, calendar: Calendar, demand: Demand
@@ -120,12 +120,12 @@ class Counters:
         except Unavailable as problem:
             raise LimitsUnavailable("The counters cannot be reached.") from problem
 
-    def _known(self, tenant: str) -> _Known:
+    def _known(self, tenant: str) -> Known:
         known = self._tenants.get(tenant)
         if known is None:
             if len(self._tenants) >= _REMEMBERED:
                 del self._tenants[next(iter(self._tenants))]
-            known = self._tenants[tenant] = _Known()
+            known = self._tenants[tenant] = Known()
         return known
 
     def _admitted(self, call: _Call) -> Ticket:
@@ -210,39 +210,6 @@ class Counters:
         )  # fmt: skip
 
 
-class _Known:
-    """What a container remembers of a tenant: the last answer, its terms, and windows for the next write to remove."""
-
-    __slots__ = ("_minute", "_terms", "_text", "closed", "item", "policy")
-
-    def __init__(self) -> None:
-        self.item: Mapping[str, Any] | None = None
-        self.policy: Policy | None = None
-        self.closed: list[str] = []
-        self._minute = 0
-        self._terms: Terms | None = None
-        self._text: str | None = None
-
-    def learn(self, item: Mapping[str, Any], now: float) -> None:
-        """Take over an answer of `now`: the whole item."""
-        self.item = item
-        minute = int(now) // 60
-        # Windows close with a minute; what one write of the minute has removed, the next need not.
-        self.closed = closed_windows(item, now) if minute != self._minute else []
-        self._minute = minute
-        if self._terms is not None and item.get("pv") != self._terms.version:
-            self._terms = None
-        text = item.get("policy")
-        if text != self._text:
-            self._text, self.policy = text, Policy.from_json(json.loads(text)) if text is not None else None
-
-    def terms(self, fallback: Policy) -> Terms:
-        """What the last answer puts in force; `fallback` is the policy of an item that has none."""
-        if self._terms is None or self.policy is None:
-            self._terms = terms(self.item, self.policy or fallback)
-        return self._terms
-
-
 class _Call:
     """One call of `reserve`. `doubtful` is the entry of a write of which it is not known whether it took effect."""
 
@@ -256,7 +223,7 @@ class _Call:
         policy: Policy,
         calendar: Calendar,
         demand: Demand,
-        known: _Known,
+        known: Known,
     ) -> None:
         self.tenant = tenant
         self.request_id = request_id

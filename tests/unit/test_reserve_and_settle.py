@@ -1,68 +1,18 @@
-"""What reserve and settle write, and what they do when the counters cannot be reached."""
+"""What reserve and settle write, and which limits they act by."""
 
 from __future__ import annotations
 
 import json
 import uuid
-from typing import Any
 
 import pytest
 
 from lambda_function.calendars import UTC, Calendar
-from lambda_function.counters import Counters, LimitsUnavailable, Ticket
-from lambda_function.dynamodb import Unavailable
-from lambda_function.entries import decode_entries, windows
-from lambda_function.ledger import counter_key, hour, record, record_key
-from lambda_function.limits import Demand, Policy
-from lambda_function.refusals import Refused
+from lambda_function.entries import decode_entries
+from lambda_function.ledger import hour, record_key
+from lambda_function.limits import Policy
 from lambda_function.settlement import record_once
-from tests.table_double import TableDouble
-from tests.unreliable_table import UnreliableTable
-
-START = 1_795_437_296.0
-KEY = counter_key("T")
-OWN = windows(int(START), 0)
-DEMAND = Demand(100, 1000, 10, max_tokens=100)  # holds 2,000 pico-USD and 200 tokens
-FREE = Policy()
-LIMITED = Policy(monthly_budget=10**6)
-
-
-class Scene:
-    """One tenant and one container; `store` is the table's content, `table` the network before it."""
-
-    def __init__(self) -> None:
-        self.store = TableDouble()
-        self.table = UnreliableTable(self.store)
-        self.now = START
-        self.counters = self.container()
-
-    def container(self) -> Counters:
-        return Counters(self.table, 89, clock=lambda: self.now)
-
-    def reserve(self, policy: Policy = FREE, demand: Demand = DEMAND, calendar: Calendar = UTC) -> Ticket:
-        return self.counters.reserve("T", str(uuid.uuid4()), "abcdefghijkl", policy, calendar, demand)
-
-    def refused(self, policy: Policy = FREE, demand: Demand = DEMAND) -> Refused:
-        with pytest.raises(Refused) as caught:
-            self.reserve(policy, demand)
-        return caught.value
-
-    def record(self, ticket: Ticket, cost: int, **more: Any) -> dict[str, Any]:
-        return record(
-            "T", ticket.request_id, ticket.start, profile_id="abcdefghijkl", version="v", model="m", cost=cost,
-            prices="p", status="ok", latency=1, tokens=(50, 20), **more,
-        )  # fmt: skip
-
-    def set(self, **attributes: Any) -> None:
-        """What an operator or the levels change, counted up as they must."""
-        item = self.store.items.setdefault(KEY, {"pk": KEY[0], "sk": KEY[1]})
-        if isinstance(attributes.get("policy"), Policy):
-            attributes["policy"] = json.dumps(attributes["policy"].to_json())
-        item.update(attributes, pv=item.get("pv", 0) + 1)
-
-    @property
-    def item(self) -> dict[str, Any]:
-        return self.store.items[KEY]
+from tests.unit.counters_scene import DEMAND, LIMITED, OWN, START, Scene
 
 
 @pytest.fixture
@@ -200,82 +150,6 @@ def test_other_containers_see_each_others_counts(scene: Scene) -> None:
     assert scene.refused(policy).retry_after == 60 - int(START) % 60
     scene.now += 60
     scene.reserve(policy)
-
-
-def test_a_lost_reply_is_cancelled_before_the_503(scene: Scene) -> None:
-    scene.table.faults = ["lost"]
-    with pytest.raises(LimitsUnavailable):
-        scene.reserve(LIMITED)
-    assert not {"inflight", "voided"} & set(scene.item)
-    assert [scene.item[name] for name in OWN[:4]] == [0, 0, 0, 0]
-
-
-def test_a_write_that_arrives_after_its_503_has_no_effect(scene: Scene) -> None:
-    scene.table.faults = ["delayed"]
-    with pytest.raises(LimitsUnavailable):
-        scene.reserve(LIMITED)
-    before = dict(scene.item)
-    scene.table.deliver()
-    assert scene.item == before and len(scene.item["voided"]) == 1
-
-
-@pytest.mark.parametrize("policy", [LIMITED, Policy(requests_per_minute=5), Policy(max_concurrent_requests=5)])
-def test_limited_tenants_are_refused_while_the_counters_are_out_of_reach(scene: Scene, policy: Policy) -> None:
-    scene.table.faults = ["unsent"]
-    with pytest.raises(LimitsUnavailable):
-        scene.reserve(policy)
-    assert scene.reserve(policy).open is False
-
-
-@pytest.mark.parametrize("policy", [Policy(), LIMITED._replace(fail_open=True)])
-@pytest.mark.parametrize("fault", ["unsent", "lost", "delayed"])
-def test_others_are_served_and_counted_afterwards(scene: Scene, policy: Policy, fault: str) -> None:
-    scene.table.faults = [fault, "unsent"] if fault != "unsent" else [fault]  # cancelling does not get through either
-    ticket = scene.reserve(policy)
-    assert (ticket.open, ticket.max_tokens) == (True, 100)
-    scene.counters.finish(ticket, scene.record(ticket, 700))
-    if fault == "delayed":
-        scene.table.deliver()
-    assert [scene.item[name] for name in OWN] == [700, 700, 1, 70, 700, 700]
-    assert "inflight" not in scene.item and scene.store.items[record_key("T", ticket.request_id, START)]["cost"] == 700
-
-
-def test_a_limit_that_only_item_or_snapshot_knows_of_counts_while_out_of_reach(scene: Scene) -> None:
-    for known, configured in ((FREE, LIMITED), (LIMITED, FREE)):
-        scene.set(policy=known)
-        scene.counters.cancel(scene.reserve(known))
-        scene.table.faults = ["unsent"]
-        with pytest.raises(LimitsUnavailable):
-            scene.reserve(configured)
-
-
-def test_the_last_that_was_known_of_a_suspension_counts_while_out_of_reach(scene: Scene) -> None:
-    scene.set(suspended="unpaid")
-    scene.refused()
-    scene.store.interrupt = _out_of_reach
-    assert scene.refused().code == "TenantSuspended"
-
-
-def test_a_container_that_never_reached_the_counters_goes_by_the_snapshot(scene: Scene) -> None:
-    scene.store.interrupt = _out_of_reach
-    with pytest.raises(LimitsUnavailable):
-        scene.reserve(LIMITED)
-    with pytest.raises(LimitsUnavailable):
-        scene.counters.peek("T")
-    ticket = scene.reserve(Policy())
-    assert ticket.open and not scene.counters.finish(ticket, scene.record(ticket, 1)).settled
-
-
-def _out_of_reach(operation: str, phase: str) -> None:
-    raise Unavailable("no route", sent=False)
-
-
-def test_without_its_record_a_request_is_not_settled(scene: Scene) -> None:
-    """Else a crash of the table would lose it: so the sweeper finds it."""
-    ticket = scene.reserve()
-    scene.table.faults = ["unsent"]
-    assert not scene.counters.finish(ticket, scene.record(ticket, 700)).settled
-    assert scene.item["inflight"] == {ticket.entry} and scene.item[OWN.month] == 2000
 
 
 def test_limits_that_change_all_the_time_end_in_a_retry_later(scene: Scene) -> None:
