@@ -6,7 +6,7 @@ const LIGHT = ["#0072b2", "#d55e00", "#008a63", "#b0558d", "#8a6d00", "#3f8fc4",
 const DARK = ["#56b4e9", "#f0833a", "#2cc295", "#de8fbd", "#e6c229", "#9ad0f5", "#b5b5b5", "#b89be0", "#ff8a7a", "#8fd3a8"];
 const LEVELS = ["green", "yellow", "orange", "red"];
 const named = new Set();  // tenants and profiles; everything else is a metric
-const colours = { named: new Map(), metric: new Map([["InputTokens", 0], ["OutputTokens", 1], ["CacheReadTokens", 2], ["CacheWriteTokens", 3]]) };
+const colours = { named: new Map(), metric: new Map([["InputTokens", 0], ["OutputTokens", 1], ["CacheReadTokens", 2], ["CacheWriteTokens", 3], ["InvocationSuccess", 2], ["InvocationDenied", 8], ["InvocationFailure", 4]]) };
 const DAY = 86400;
 
 function element(tag, attributes = {}, ...children) {
@@ -75,7 +75,7 @@ function layout(widget, span) {
   return {
     margin: { l: 48, r: 8, t: 6, b: 24 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { color: style.getPropertyValue("--soft"), size: 11, family: "system-ui, sans-serif" },
-    showlegend: widget.series.length > 1, legend: { orientation: "h", y: -0.16, yanchor: "top", x: 0 },
+    showlegend: widget.series.length > 1, legend: { orientation: "h", y: -0.16, yanchor: "top", x: 0, font: { size: 10 }, itemwidth: 30 },
     hovermode: "x unified", hoverlabel: { bgcolor: style.getPropertyValue("--card"), bordercolor: line, font: { color: style.color } },
     barmode: "stack", bargap: 0.15,
     xaxis: daily ? { type: "category", linecolor: line } : { type: "date", range: [utc(span.first), utc(span.last)], gridcolor: line, linecolor: line, nticks: 6, tickformat: span.last - span.first > 2 * DAY * 1000 ? "%d %b" : "%H:%M" },
@@ -115,6 +115,6 @@ function drawStates(box, widget, alarms) {
   const states = new Map(alarms.map((alarm) => [alarm.name, alarm.state]));
   box.replaceChildren(element("ul", { class: "states" }, ...names.map((name) => {
     const state = states.get(name) || "INSUFFICIENT_DATA";
-    return element("li", { class: state }, `${name}: ${state.replace("_", " ").toLowerCase()}`);
+    return element("li", { class: state }, name, element("span", { class: state === "OK" ? "unseen" : "" }, `: ${state.replace("_", " ").toLowerCase()}`));
   })));
 }

@@ -28,7 +28,7 @@ const fullest = (tenant) => Math.max(...["month", "day"].map((key) => shareOf(te
 function budgetLines({ budgets }) {
   return [["day", "Today"], ["month", "This month"]].flatMap(([key, name]) => {
     const window = budgets[key];
-    if (!window.limit_usd) return [element("p", {}, `${name}: ${money(window.spent_usd)}, no budget`)];
+    if (!window.limit_usd) return [element("p", {}, element("span", {}, `${name}: `, element("strong", { "data-spent": key }, money(window.spent_usd)), ", no budget"))];
     const share = shareOf(window);
     const percent = Math.floor(share * 100);
     const colour = share >= 0.98 ? "red" : share >= 0.9 ? "orange" : share >= 0.5 ? "yellow" : "green";
@@ -43,9 +43,10 @@ function trouble(tenant) {
   const { usage, refused, why } = tenant;
   const lines = [];
   if (usage.suspended) lines.push(element("p", { class: "notice red" }, "Suspended: every request is refused."));
-  else if (refused) {
-    const full = fullest(tenant) >= 0.95;
-    lines.push(element("p", { class: "notice red" }, `${full ? "Stopped at its budget: " : ""}${refused} request${refused === 1 ? "" : "s"} refused in the last 15 minutes.`));
+  else if (refused || fullest(tenant) >= 0.98) {
+    const told = fullest(tenant) >= 0.98 ? ["Stopped at its budget."] : [];
+    if (refused) told.push(`${refused} request${refused === 1 ? "" : "s"} refused in the last 15 minutes.`);
+    lines.push(element("p", { class: "notice red" }, told.join(" ")));
   }
   if (usage.level !== "green" && why) lines.push(element("p", { class: "why" }, why));
   return lines;
