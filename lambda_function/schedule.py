@@ -7,6 +7,7 @@ parts share one reading of the counters of the tenants that were active lately.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from lambda_function.backlog import Backlog, active_tenants, roll_up
 from lambda_function.dynamodb import Table, Unavailable
 from lambda_function.ledger import counter_key
+from lambda_function.level_pass import LevelPass
 from lambda_function.snapshot import Snapshot, SnapshotReader
 from lambda_function.surroundings import connect
 from lambda_function.sweep import sweep
@@ -54,17 +56,20 @@ class Schedule:
         reader: SnapshotReader,
         table_of: Callable[[Snapshot], Table],
         clock: Callable[[], float] = time.time,
+        more: tuple[Callable[[Minute], dict[str, int]], ...] = (),
     ) -> None:
+        """`more` are parts that run after those of this module."""
         self._reader = reader
         self._table_of = table_of
         self._clock = clock
+        self._parts = (*_PARTS, *more)
 
     def run(self, in_time: Callable[[], bool]) -> dict[str, int]:
         """What was done. Raises SnapshotUnavailable, and after every part had a try the first Unavailable."""
         minute = self._begin(in_time)
         done: dict[str, int] = {"tenants": len(minute.items)}
         problems: list[Unavailable] = []
-        for part in _PARTS:
+        for part in self._parts:
             try:
                 done.update(part(minute))
             except Unavailable as problem:
@@ -119,5 +124,6 @@ def handle(event: Mapping[str, Any], context: Context) -> dict[str, int]:
     global _schedule
     if _schedule is None:
         wire, reader = connect(os.environ)
-        _schedule = Schedule(reader, lambda snapshot: Table(wire, snapshot.table))
+        levels = LevelPass(wire, sys.stdout.write)
+        _schedule = Schedule(reader, lambda snapshot: Table(wire, snapshot.table), more=(levels,))
     return _schedule.run(lambda: context.get_remaining_time_in_millis() > 1000 * _SECONDS_LEFT)
