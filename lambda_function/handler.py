@@ -10,8 +10,9 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from lambda_function.alerts import Alerts
 from lambda_function.bounds import input_bound, unboundable
 from lambda_function.converse import Outcome, converse
 from lambda_function.counters import Counters, LimitsUnavailable, Settlement, Ticket
@@ -30,12 +31,19 @@ from lambda_function.surroundings import connect
 from lambda_function.usage import Usage, usage_of
 from lambda_function.wire import Wire
 
-__all__ = ["Gateway", "handle"]
+__all__ = ["Books", "Gateway", "handle"]
 
 # What record, settle and reply need of the function's time after the model has answered.
 _SECONDS_AFTER = 2.0
 _STATUS = {"BudgetExceeded": 402, "RateLimited": 429, "TenantSuspended": 403, "ValidationError": 400}
 _FREE = Cost(0, 0, 0)
+
+
+class Books(NamedTuple):
+    """What works on the table of one deployment."""
+
+    counters: Counters
+    alerts: Alerts
 
 
 class Context(Protocol):
@@ -77,14 +85,14 @@ class _Call:
 
 
 class Gateway:
-    """Serves requests. `counters_of` makes the counters of a snapshot's table, `write` takes the metrics line."""
+    """Serves requests. `books_of` makes what works on a snapshot's table, `write` takes the metrics line."""
 
     def __init__(
         self,
         wire: Wire,
         reader: SnapshotReader,
         *,
-        counters_of: Callable[[Snapshot], Counters],
+        books_of: Callable[[Snapshot], Books],
         clock: Callable[[], float] = time.time,
         write: Callable[[str], Any] = sys.stdout.write,
     ) -> None:
@@ -92,8 +100,8 @@ class Gateway:
         self._reader = reader
         self._clock = clock
         self._write = write
-        self._counters_of = counters_of
-        self._counters: tuple[str, int, Counters] | None = None
+        self._books_of = books_of
+        self._books: tuple[tuple[str, int], Books] | None = None
 
     def serve(self, event: Mapping[str, Any], context: Context) -> dict[str, Any]:
         """The answer to one proxy event."""
@@ -149,7 +157,7 @@ class Gateway:
             )
 
     def _invoke(self, call: _Call) -> dict[str, Any]:
-        counters = self._counters_for(call.snapshot)
+        counters, alerts = self._books_for(call.snapshot)
         ticket = self._reserved(call, counters)
         sent = _sent(call, ticket.max_tokens)
         timeout = call.context.get_remaining_time_in_millis() / 1000 - _SECONDS_AFTER
@@ -158,8 +166,15 @@ class Gateway:
         latency = int(1000 * (self._clock() - started))
         used, cost, item = _accounted(call, ticket, outcome, latency)
         settlement = counters.finish(ticket, item)
-        self._write(_metrics(call, self._clock(), outcome, used, cost, latency, ticket, settlement))
-        headers = _headers(call, ticket, settlement, cost, self._clock())
+        level = alerts.settled(call.tenant, settlement.item, call.snapshot)
+        now = self._clock()
+        about = {"request_id": call.request_id, "model": call.profile.model, "status": outcome.code}
+        line = request_line(
+            now, tenant=call.tenant, profile=call.profile.name, usage=used, cost=cost, latency=latency,
+            succeeded=outcome.status == 200, level=level, exceeded=settlement.exceeded, about=about,
+        )  # fmt: skip
+        self._write(line)
+        headers = _headers(call, ticket, settlement, cost, level, now)
         if outcome.status == 200:
             return answer(200, outcome.body.decode(), call.request_id, headers)
         return _refused(Refusal(outcome.status, outcome.code, outcome.message, headers), call.request_id)
@@ -175,6 +190,7 @@ class Gateway:
             rates.output,
             config.get("maxTokens"),
             row.get("max_output_tokens"),
+            bound.proven,
         )
         snapshot, tenant = call.snapshot, call.tenant
         try:
@@ -186,16 +202,17 @@ class Gateway:
         except LimitsUnavailable as problem:
             raise Refusal(503, "LimitsUnavailable", str(problem)) from None
 
-    def _counters_for(self, snapshot: Snapshot) -> Counters:
-        if self._counters is None or self._counters[:2] != (snapshot.table, snapshot.hold_seconds):
-            self._counters = (snapshot.table, snapshot.hold_seconds, self._counters_of(snapshot))
-        return self._counters[2]
+    def _books_for(self, snapshot: Snapshot) -> Books:
+        kept = (snapshot.table, snapshot.hold_seconds)
+        if self._books is None or self._books[0] != kept:
+            self._books = (kept, self._books_of(snapshot))
+        return self._books[1]
 
     def _usage(self, call: _Call) -> dict[str, Any]:
         """GET /usage: the tenant's own numbers."""
         snapshot, tenant = call.snapshot, call.tenant
         try:
-            item = self._counters_for(snapshot).peek(tenant)
+            item = self._books_for(snapshot).counters.peek(tenant)
         except LimitsUnavailable as problem:
             raise Refusal(503, "LimitsUnavailable", str(problem)) from None
         text = (item or {}).get("policy")
@@ -241,29 +258,11 @@ def _accounted(call: _Call, ticket: Ticket, outcome: Outcome, latency: int) -> t
     return used, cost, item
 
 
-def _metrics(
-    call: _Call,
-    now: float,
-    outcome: Outcome,
-    used: Usage,
-    cost: Cost,
-    latency: int,
-    ticket: Ticket,
-    settlement: Settlement,
-) -> str:
-    about = {"request_id": call.request_id, "model": call.profile.model, "status": outcome.code}
-    return request_line(
-        now, tenant=call.tenant, profile=call.profile.name, usage=used, cost=cost, latency=latency,
-        succeeded=outcome.status == 200, level=settlement.item.get("level", ticket.terms.level),
-        exceeded=settlement.exceeded, about=about,
-    )  # fmt: skip
-
-
-def _headers(call: _Call, ticket: Ticket, settlement: Settlement, cost: Cost, now: float) -> dict[str, str]:
+def _headers(call: _Call, ticket: Ticket, settlement: Settlement, cost: Cost, level: str, now: float) -> dict[str, str]:
     headers = {
         "x-inference-profile": call.profile.name,
         "x-cost-usd": usd(cost.total),
-        "x-alert-level": settlement.item.get("level", ticket.terms.level),
+        "x-alert-level": level,
     }
     calendar = call.snapshot.calendar(call.tenant)
     left = budget_left(ticket.terms.policy, settlement.item, calendar, now)
@@ -306,9 +305,12 @@ def handle(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 def _warm() -> Gateway:
     wire, reader = connect(os.environ)
-    return Gateway(
-        wire, reader, counters_of=lambda snapshot: Counters(Table(wire, snapshot.table), snapshot.hold_seconds)
-    )
+
+    def books_of(snapshot: Snapshot) -> Books:
+        table = Table(wire, snapshot.table)
+        return Books(Counters(table, snapshot.hold_seconds), Alerts(table, wire))
+
+    return Gateway(wire, reader, books_of=books_of)
 
 
 def _report(bug: BaseException) -> None:

@@ -44,7 +44,7 @@ def anomaly_alarm(names: Names, tenant: str, topic_arn: str) -> dict[str, Any]:
     """CloudWatch's own anomaly detection on a tenant's output cost; three times the price of a plain alarm."""
     dimensions = [{"Name": metrics.TENANT_DIMENSION, "Value": tenant}]
     return {
-        "AlarmName": f"BedrockCostAnomalyAlarm-{tenant}",
+        "AlarmName": f"BedrockCostAnomalyAlarm-{names.deployment}-{tenant}",
         "AlarmDescription": f"Cost of {tenant} outside the band CloudWatch expects",
         "ActionsEnabled": True,
         "AlarmActions": [topic_arn],

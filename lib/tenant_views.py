@@ -114,7 +114,11 @@ def _told(facts: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         yield "Latest changes of level:"
         for change in facts["history"]:
-            yield f"  {change['at']}  {change['from']} -> {change['to']}  by {change['who']}: {change['why']}"
+            yield f"  {change['at']}  {change['from']} -> {change['to']}  by {change['who']}: {_joined(change['why'])}"
+
+
+def _joined(why: Any) -> str:
+    return "; ".join(map(str, why)) if isinstance(why, (list, tuple)) else str(why)
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -46,7 +46,7 @@ def read_rows(aws: Aws, table: str, period: Period) -> list[Row]:
         (item["pk"][2:], item["sk"]): item
         for item in get_items(aws, table, [(f"P#{profile}", version) for _, _, profile, version in _unique(keys)])
     }
-    return [_row(item, versions) for item in items]
+    return [_row(item, versions) for item in items if item.get("requests")]
 
 
 def _month(aws: Aws, table: str, month: str, period: Period) -> Iterator[dict[str, Any]]:

@@ -37,7 +37,8 @@ def ensure(aws: Aws, config: Config, state: State) -> None:
             aws.write("+", f"creating alarm {name}", "cloudwatch", "put_metric_alarm", **body)
         elif not _same(actual[name], body):
             aws.write("~", f"updating alarm {name}", "cloudwatch", "put_metric_alarm", **body)
-    _delete(aws, [name for name in _ours(aws, names, actual) if name not in wanted])
+    unwanted = {name: alarm for name, alarm in actual.items() if name not in wanted}
+    _delete(aws, list(_ours(aws, names, unwanted)))
 
 
 def remove(aws: Aws, config: Config, state: State) -> None:

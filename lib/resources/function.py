@@ -13,14 +13,13 @@ from lib.errors import AwsError
 from lib.lifetimes import FUNCTION_SECONDS, SCHEDULE_SECONDS, SNAPSHOT_SECONDS
 from lib.names import Names, names_of
 from lib.ownership import claim, is_tagged, tag_map
-from lib.package import Package, build
+from lib.package import RUNTIME, Package, build
 from lib.state import State
 
 __all__ = ["NAME", "ensure", "remaining", "remove"]
 
 NAME = "function"
 
-_RUNTIME = "python3.13"
 _ARCHITECTURES = ["arm64"]
 _MEMORY = 256  # MB; nearly all of a function's time is waiting
 _RETENTION_DAYS = 30
@@ -100,7 +99,7 @@ def _wanted(names: Names, state: State) -> tuple[_Wanted, _Wanted]:
         "CONFIG_KEY": names.config_key,
         "SNAPSHOT_SECONDS": str(SNAPSHOT_SECONDS),
     }
-    common = {"Runtime": _RUNTIME, "MemorySize": _MEMORY}
+    common = {"Runtime": RUNTIME, "MemorySize": _MEMORY}
     request = {
         **common, "Handler": "lambda_function.handler.handle", "Timeout": FUNCTION_SECONDS,
         "Role": state.get("lambda_role_arn"),

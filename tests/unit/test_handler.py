@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from lambda_function.counters import LimitsUnavailable, Settlement, Ticket
-from lambda_function.handler import Gateway
+from lambda_function.handler import Books, Gateway
 from lambda_function.limits import Demand, Policy, hold, terms
 from lambda_function.refusals import Refused
 from lambda_function.snapshot import Snapshot, SnapshotReader
@@ -88,6 +88,13 @@ class Recorder:
         return {"m_202611": 5, "level": "green"}
 
 
+class Judge:
+    """Alerts that always say yellow."""
+
+    def settled(self, tenant: str, item: dict[str, Any], snapshot: Snapshot) -> str:
+        return "yellow"
+
+
 Served = tuple[dict[str, Any], Any, Bedrock, Recorder, list[dict[str, Any]]]
 
 
@@ -100,7 +107,7 @@ def serve() -> Iterator[Callable[..., Served]]:
         reply = answer or Reply(200, {}, json.dumps(ANSWERED).encode())
         wire, counters, lines = Bedrock(document or DOCUMENT, reply), recorder or Recorder(), [""]
         reader = SnapshotReader(cast(Any, wire), "b", "k", clock=lambda: NOW)
-        doubles: Any = {"counters_of": lambda snapshot: counters, "write": lines.append}
+        doubles: Any = {"books_of": lambda snapshot: Books(cast(Any, counters), cast(Any, Judge())), "write": lines.append}
         gateway = Gateway(cast(Any, wire), reader, clock=lambda: NOW, **doubles)
         text = body if isinstance(body, str) else json.dumps(body)
         event = {"httpMethod": "POST", "resource": path, "headers": headers or {}, "body": text,
