@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lambda_function.calendars import Calendar
+from lambda_function.level_numbers import LEVELS
 from lib.config import Config, Profile, Tenant
 from lib.web import WebAnswer
 from lib.zones import zone_table
@@ -122,7 +123,7 @@ class _Told:
         self.answers: Counter[tuple[str, int]] = Counter()
         self._say = say
         self._start = start
-        self._levels: dict[str, str] = {}
+        self._highest: dict[str, str] = {}
         self._refused: set[tuple[str, str]] = set()
         self._before: Counter[tuple[str, int]] = Counter()
 
@@ -130,11 +131,11 @@ class _Told:
         """Note an answer; say it if it is news."""
         tenant = sending.tenant
         self.answers[tenant, answer.status] += 1
-        level = answer.headers.get("x-alert-level")
-        if level and level != self._levels.get(tenant, "green"):
+        level = answer.headers.get("x-alert-level", "green")
+        # Answers of the same moment come in any order, so a level is told when it is the highest so far.
+        if LEVELS.index(level) > LEVELS.index(self._highest.get(tenant, "green")):
+            self._highest[tenant] = level
             self._say(f"  {self._time(sending.second)} {tenant} is {level} now.")
-        if level:
-            self._levels[tenant] = level
         error = answer.body.get("error", {}) if answer.status >= 400 and isinstance(answer.body, dict) else {}
         code = str(error.get("code", ""))
         if code and (tenant, code) not in self._refused:
