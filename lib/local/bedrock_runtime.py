@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from moto.bedrock.models import bedrock_backends
 from moto.bedrockruntime.responses import BedrockRuntimeResponse
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, BaseResponse
 
 from lib.local import clock, inference_profiles
 from lib.local.catalogue import is_model, output_limit, system_profile
@@ -41,6 +41,7 @@ def install() -> None:
     """Add the operations to moto's endpoint. Idempotent."""
     for operation in (converse, converse_stream, count_tokens, invoke_model):
         setattr(BedrockRuntimeResponse, operation.__name__, operation)
+    BedrockRuntimeResponse._enrich_response = staticmethod(_with_request_id)
 
 
 def converse(self: Any) -> ActionResult:
@@ -118,6 +119,15 @@ def _serve(self: Any, operation: str) -> tuple[Reply, dict[str, Any], int]:
             _fail(self, fault, name)
         raise Dropped
     return reply, {"serviceTier": tier} if tier else {}, milliseconds
+
+
+def _with_request_id(headers: dict[str, str], body: Any) -> tuple[dict[str, str], Any]:
+    """moto gives every answer a new request id; what was served keeps the one that is on record."""
+    given = headers.get("x-amzn-requestid")
+    enriched: tuple[dict[str, str], Any] = BaseResponse._enrich_response(headers, body)
+    if given is not None:
+        enriched[0]["x-amzn-requestid"] = given
+    return enriched
 
 
 def _target(self: Any, after: str) -> _Target:

@@ -73,7 +73,7 @@ class Dispatcher:
         try:
             if f"Credential={PREFIX}" in headers.get("authorization", ""):  # a function's role
                 role_calls.check(_signed(environ, path, headers))
-            return self._moto(environ, start_response)  # type: ignore[no-any-return]
+            return self._from_moto(environ, start_response)
         except role_calls.Denied as denied:
             answer = access_denied(service, headers, str(denied))
         except Refused as refused:  # where moto does not pass by the door
@@ -88,6 +88,17 @@ class Dispatcher:
             said = f"The embedded AWS failed in {service}: {type(error).__name__}: {error}"
             answer = error_answer(service, headers, "EmbeddedAwsFailure", said, 501)
         return send(start_response, answer.status, answer.headers, answer.body)
+
+    def _from_moto(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """moto's answer. A page in HTML says that it has no such address: raises NotImplementedError."""
+        begun: list[Any] = []
+        answer: Any = self._moto(environ, lambda status, headers, *_: begun.extend((status, headers)))
+        status, headers = begun
+        if status.startswith("404") and dict(headers).get("Content-Type", "").startswith("text/html"):
+            answer.close()
+            raise NotImplementedError(f"There is no {environ['REQUEST_METHOD']} {environ['PATH_INFO']}.")
+        start_response(status, headers)
+        return answer  # type: ignore[no-any-return]
 
 
 class _Moto(DomainDispatcherApplication):

@@ -69,9 +69,9 @@ def lambda_reply(payload: bytes) -> Reply:
     try:
         result = json.loads(payload)
         status = int(result["statusCode"])
-        body = result.get("body") or ""
-        headers = [(name, _header(value)) for name, value in (result.get("headers") or {}).items()]
-        for name, values in (result.get("multiValueHeaders") or {}).items():
+        body = "" if result.get("body") is None else result["body"]
+        headers = [(name, _header(value)) for name, value in _mapping(result, "headers").items()]
+        for name, values in _mapping(result, "multiValueHeaders").items():
             headers = [one for one in headers if one[0].lower() != name.lower()]
             headers += [(name, _header(value)) for value in values]
         content = base64.b64decode(body, validate=True) if result.get("isBase64Encoded") else body.encode()
@@ -82,6 +82,11 @@ def lambda_reply(payload: bytes) -> Reply:
     if not any(name.lower() == "content-type" for name, _ in headers):
         headers.append(("content-type", "application/json"))
     return Reply(status, headers, content)
+
+
+def _mapping(result: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = {} if result.get(name) is None else result[name]
+    return found
 
 
 def _header(value: Any) -> str:

@@ -7,6 +7,7 @@ import time
 from calendar import timegm
 from typing import Any
 
+from moto.apigateway import urls
 from moto.apigateway.models import APIGatewayBackend, UsagePlan
 from moto.apigateway.responses import APIGatewayResponse
 
@@ -28,6 +29,7 @@ def install() -> None:
     APIGatewayBackend.delete_usage_plan = _delete_usage_plan
     APIGatewayBackend.delete_api_key = _delete_api_key
     APIGatewayResponse.get_usage = _get_usage
+    urls.url_paths["{0}/usageplans/(?P<usage_plan_id>[^/]+)/usage$"] = APIGatewayResponse.dispatch
     UsagePlan.apply_patch_operations = _apply
 
 
