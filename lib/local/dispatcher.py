@@ -94,7 +94,8 @@ class Dispatcher:
         begun: list[Any] = []
         answer: Any = self._moto(environ, lambda status, headers, *_: begun.extend((status, headers)))
         status, headers = begun
-        if status.startswith("404") and dict(headers).get("Content-Type", "").startswith("text/html"):
+        missing = status.startswith("404") and dict(headers).get("Content-Type", "").startswith("text/html")
+        if missing and environ["REQUEST_METHOD"] != "HEAD":  # a HEAD of S3's is answered without a body of any type
             answer.close()
             raise NotImplementedError(f"There is no {environ['REQUEST_METHOD']} {environ['PATH_INFO']}.")
         start_response(status, headers)
