@@ -88,7 +88,7 @@ class Herald:
         told = audience(news, policy)
         if told:
             try:
-                self._mail(news, policy, calendar, told, now)
+                self._mail(news, policy, calendar, told)
             except NotPublished:
                 if now - news.at / 1000 < _GIVE_UP:
                     raise
@@ -120,13 +120,18 @@ class Herald:
         found: str | None = self._topics.get("tenants", {}).get(tenant) if tenant else self._topics.get("admin")
         return found
 
-    def _mail(self, news: News, policy: Policy, calendar: Calendar, told: list[str], now: float) -> None:
-        """Mail to those who are `told`, unless one about this level went out a moment ago: then hold it back."""
+    def _mail(self, news: News, policy: Policy, calendar: Calendar, told: list[str]) -> None:
+        """Mail to those who are `told`, unless one about this level went out a moment ago: then hold it back.
+
+        `sent_<level>` is the change (epoch milliseconds) that was mailed last. A try that SNS did not take is repeated
+        as a whole: twice to one is better than not at all to the other.
+        """
         key, sent = (f"T#{news.tenant}", "mail"), f"sent_{news.after}"
         try:
             item = self._table.update(
-                key, f"SET {sent} = :now", condition=f"attribute_not_exists({sent}) OR {sent} <= :quiet",
-                values={":now": int(now), ":quiet": int(now) - _QUIET}, returns="ALL_NEW",
+                key, f"SET {sent} = :at", returns="ALL_NEW",
+                condition=f"attribute_not_exists({sent}) OR {sent} <= :quiet OR {sent} = :at",  # or an earlier try
+                values={":at": news.at, ":quiet": news.at - _QUIET * 1000},
             )  # fmt: skip
         except ConditionFailed:
             entry = json.dumps([news.at, f"{moment(calendar, news.at // 1000)}: {news.before} to {news.after}, "
@@ -135,16 +140,11 @@ class Herald:
             self._table.update(WATCH_LIST, "ADD digests :t", values={":t": {news.tenant}}, idempotent=True)
             return
         held = sorted(json.loads(entry) for entry in item.get("held", ()))
-        try:
-            for who, operator in (("the operator", True), ("the tenant", False)):
-                if who in told:
-                    lines = [line for _, line, whom in held if who in whom]
-                    text = announcement(news, policy, calendar, lines, operator=operator)
-                    self.publish(self.topic(None if operator else news.tenant), text)
-        except NotPublished:
-            # The next try must not take this one for a mail. Twice to one is better than not at all to the other.
-            self._table.update(key, f"REMOVE {sent}", idempotent=True)
-            raise
+        for who, operator in (("the operator", True), ("the tenant", False)):
+            if who in told:
+                lines = [line for _, line, whom in held if who in whom]
+                text = announcement(news, policy, calendar, lines, operator=operator)
+                self.publish(self.topic(None if operator else news.tenant), text)
         if held:
             self._table.update(key, "DELETE held :e", values={":e": set(item["held"])}, idempotent=True)
 

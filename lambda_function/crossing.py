@@ -20,7 +20,8 @@ _OVER = "the time for which the level was set by hand is over"
 class Crossing(NamedTuple):
     """A change of level: `at` in epoch milliseconds, `why` sentences, `numbers` as figures.py has them.
 
-    `sets` and `removes` are the attributes of the counter item that change with it.
+    The thousandths of `at` are the item's version, so that no two changes of a tenant have the same. `sets` and
+    `removes` are the attributes of the counter item that change with it.
     """
 
     before: str
@@ -112,7 +113,6 @@ def _crossing(
 
     numbers = figures(Spend(item, scope.dates(int(now)), now), scope)
     sets = {"level": judgement.level, "level_at": int(now), "level_by": AUTO, "level_why": why[0], **sets}
-    return Crossing(
-        item.get("level", "green"), judgement.level, int(now * 1000), AUTO, why, numbers, sets,
-        tuple(removes),
-    )  # fmt: skip
+    at = int(now) * 1000 + item.get("pv", 0) % 1000
+    before = item.get("level", "green")
+    return Crossing(before, judgement.level, at, AUTO, why, numbers, sets, tuple(removes))

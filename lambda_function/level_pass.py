@@ -144,14 +144,14 @@ class _Looks:
         """Mail what was held back, once the time to be quiet is over. Raises Unavailable."""
         key = (f"T#{tenant}", "mail")
         item = self._table.get(key) or {}
-        held = item.get("held")
+        held, at = item.get("held"), int(self._now * 1000)
         if held:
             latest = max(value for name, value in item.items() if name.startswith("sent_"))
-            if self._now - latest < _QUIET:
+            if self._now - latest / 1000 < _QUIET:
                 return
             try:
                 self._table.update(
-                    key, "SET sent_digest = :now", values={":now": int(self._now), ":quiet": int(self._now) - _QUIET},
+                    key, "SET sent_digest = :at", values={":at": at, ":quiet": at - _QUIET * 1000},
                     condition="attribute_not_exists(sent_digest) OR sent_digest <= :quiet",
                 )  # fmt: skip
                 self._publish_held(tenant, level, held)

@@ -1,4 +1,7 @@
-"""Deterministic series of spend: (epoch seconds, pico-USD), a request every minute or so, in order of time."""
+"""Deterministic series of spend: (epoch seconds, pico-USD), a request every minute or so, in order of time.
+
+The same `seed` gives the same series, another one other noise.
+"""
 
 from __future__ import annotations
 
@@ -84,63 +87,71 @@ def _three(hour: float) -> tuple[Spike, ...]:
     return tuple(Spike(_at(day, start), _at(day, start + 1)) for day, start in places)
 
 
-def weekly_rhythm() -> Series:
+def weekly_rhythm(seed: int = 0) -> Series:
     """8 weeks of nothing but rhythm and noise."""
-    return Series("weekly rhythm", list(rhythm(1, 8)))
+    return Series("weekly rhythm", list(rhythm(1 + 10 * seed, 8)))
 
 
-def growth() -> Series:
+def growth(seed: int = 0) -> Series:
     """5 % a week for 8 weeks."""
-    return Series("growth", list(rhythm(2, 8, factor=lambda at: 1.05 ** ((at - START) / WEEK))))
+    return Series("growth", list(rhythm(2 + 10 * seed, 8, factor=lambda at: 1.05 ** ((at - START) / WEEK))))
 
 
-def busy_spikes() -> Series:
+def busy_spikes(seed: int = 0) -> Series:
     """Five times the usual for an hour at the busy hour, on a Tuesday, a Thursday and a Monday of later weeks."""
     spikes = _three(14.5)
-    return Series("spike at the busy hour", list(rhythm(3, 7, factor=_times(spikes, lambda at: 5.0))), spikes)
-
-
-def night_spikes() -> Series:
-    """The same amount at three in the morning."""
-    spikes = _three(3)
     return Series(
-        "the same amount at night", list(rhythm(4, 7, factor=_times(spikes, lambda at: 5.0 / shape(at)))), spikes
+        "spike at the busy hour", list(rhythm(3 + 10 * seed, 7, factor=_times(spikes, lambda at: 5.0))), spikes
     )
 
 
-def runaway() -> Series:
+def night_spikes(seed: int = 0) -> Series:
+    """The same amount at three in the morning."""
+    spikes = _three(3)
+    return Series(
+        "the same amount at night",
+        list(rhythm(4 + 10 * seed, 7, factor=_times(spikes, lambda at: 5.0 / shape(at)))),
+        spikes,
+    )
+
+
+def runaway(seed: int = 0) -> Series:
     """A loop that doubles its pace every 5 minutes, from the usual on, up to 60 times it; stopped after two hours."""
     spike = Spike(_at(23, 11), _at(23, 13))
     return Series(
         "runaway loop",
-        list(rhythm(5, 4, factor=_times((spike,), lambda at: min(60.0, 5 * 2 ** ((at - spike.start) / 300))))),
+        list(
+            rhythm(5 + 10 * seed, 4, factor=_times((spike,), lambda at: min(60.0, 5 * 2 ** ((at - spike.start) / 300))))
+        ),
         (spike,),
     )
 
 
-def quiet_weekend() -> Series:
+def quiet_weekend(seed: int = 0) -> Series:
     """A weekend with a tenth of a usual weekend, then a usual Monday."""
     quiet = (Spike(_at(26, 0), _at(28, 0)),)
-    return Series("quiet weekend", list(rhythm(6, 6, factor=_times(quiet, lambda at: 0.1))))
+    return Series("quiet weekend", list(rhythm(6 + 10 * seed, 6, factor=_times(quiet, lambda at: 0.1))))
 
 
-def stopping() -> Series:
+def stopping(seed: int = 0) -> Series:
     """A tenant that stops after 4 weeks and comes back 10 days later."""
     gap = (Spike(_at(28, 10), _at(38, 10)),)
-    return Series("a tenant that stops", list(rhythm(7, 7, factor=_times(gap, lambda at: 0.0))))
+    return Series("a tenant that stops", list(rhythm(7 + 10 * seed, 7, factor=_times(gap, lambda at: 0.0))))
 
 
-def summer_time() -> Series:
+def summer_time(seed: int = 0) -> Series:
     """Berlin's working day across the change to summer time on 29 March 2026."""
     start = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp())
     return Series(
-        "change to summer time", list(rhythm(8, 8, start=start, zone="Europe/Berlin")), timezone="Europe/Berlin"
+        "change to summer time",
+        list(rhythm(8 + 10 * seed, 8, start=start, zone="Europe/Berlin")),
+        timezone="Europe/Berlin",
     )
 
 
-def irregular() -> Series:
+def irregular(seed: int = 0) -> Series:
     """A batch of 20 minutes once a day, at any hour."""
-    random_ = random.Random(9)
+    random_ = random.Random(9 + 10 * seed)
     events = []
     for day in range(56):
         begin = _at(day, random_.random() * 23.5)
@@ -149,6 +160,6 @@ def irregular() -> Series:
     return Series("a batch at any hour", sorted(events))
 
 
-SERIES: tuple[Callable[[], Series], ...] = (
+SERIES: tuple[Callable[[int], Series], ...] = (
     weekly_rhythm, growth, busy_spikes, night_spikes, runaway, quiet_weekend, stopping, summer_time, irregular,
 )  # fmt: skip
