@@ -1,8 +1,7 @@
-"""The embedded AWS in this process, over real HTTP, empty for every test."""
+"""One embedded AWS for all tests of a process, over real HTTP, empty for every test."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,19 +9,16 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from lib.local.server import EmbeddedAws
-from tests.e2e.gateway import http_call
+from lib.local import launch
+from tests.e2e.gateway import free_port, http_call
 
 
 @pytest.fixture(scope="session")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One server for all tests of a process, because moto's state is the process's."""
-    aws = EmbeddedAws(0, tmp_path_factory.mktemp("embedded-aws"))
-    thread = threading.Thread(target=aws.serve, name="embedded AWS")
-    thread.start()
-    yield aws.endpoint
-    aws.stop()
-    thread.join(20)
+    """It runs in a process of its own, because its additions to moto would stay in ours."""
+    folder = tmp_path_factory.mktemp("embedded-aws")
+    yield launch.ensure(free_port(), folder)
+    launch.stop(folder)
 
 
 @pytest.fixture

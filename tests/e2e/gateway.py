@@ -5,12 +5,13 @@ from __future__ import annotations
 import http.client
 import io
 import json
+import socket
 import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-__all__ = ["Answer", "Gateway", "admin", "http_call", "make_function", "make_role"]
+__all__ = ["Answer", "Gateway", "admin", "free_port", "http_call", "make_function", "make_role"]
 
 TRUST = {
     "Version": "2012-10-17",
@@ -75,6 +76,13 @@ def make_function(aws: Client, source: str, *, name: str = "app", role: str = ""
         Code={"ZipFile": content.getvalue()}, **{"Runtime": "python3.13", "Timeout": 10, **settings},
     )["FunctionArn"]  # fmt: skip
     return str(arn)
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 class Gateway:
