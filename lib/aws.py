@@ -273,9 +273,9 @@ class Aws:
     def _pace(self, service: str, operation: str) -> None:
         if not self._paced:
             return
-        for key in ((service, operation), (service, "*")):
-            if key in _SECONDS_BETWEEN:
-                wait = self._next_call.get(key, 0.0) - self.clock()
-                if wait > 0:
-                    self.sleep(wait)
-                self._next_call[key] = self.clock() + _SECONDS_BETWEEN[key]
+        gaps = {key: _SECONDS_BETWEEN[key] for key in ((service, operation), (service, "*")) if key in _SECONDS_BETWEEN}
+        wait = max((self._next_call.get(key, 0.0) for key in gaps), default=0.0) - self.clock()
+        if wait > 0:
+            self.sleep(wait)
+        now = self.clock()
+        self._next_call.update({key: now + gap for key, gap in gaps.items()})

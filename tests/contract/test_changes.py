@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from moto.sns.models import sns_backends
 
+from lib import policies
 from lib.errors import AwsError, ProjectError
 from lib.local.door import Refused, Visit
 from tests.contract.world import Document, World, document
@@ -248,10 +249,7 @@ def test_nothing_is_made_without_a_role(world: World) -> None:
 
 
 def test_a_given_role_is_used_and_left_alone(world: World) -> None:
-    trust = json.dumps(
-        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"},
-         "Action": "sts:AssumeRole"}]}
-    )  # fmt: skip
+    trust = policies.document(policies.trust_policy())
     arn = world.client("iam").create_role(RoleName="given", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     world.config = dataclasses.replace(world.config, create_roles=False, role_arn=arn)
     world.set_up()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ import pytest
 
 from lib.errors import AwsError
 from lib.local.door import Refused, Visit
-from lib.local.pacing import pacing
 from tests.contract.world import World
 
 SHARES = 4
@@ -113,13 +113,40 @@ def test_what_never_passes_ends_in_one_sentence(world: World, refusal: Refused) 
     assert world.set_up() == []
 
 
+# Calls and seconds, as AWS publishes them for an account and Region.
+# docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+# docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html
+RATES = {
+    ("apigateway", "*"): (10, 1),
+    ("apigateway", "CreateApiKey"): (5, 1),
+    ("apigateway", "CreateDeployment"): (1, 5),
+    ("apigateway", "DeleteApiKey"): (5, 1),
+    ("apigateway", "DeleteRestApi"): (1, 30),
+    ("apigateway", "GetResources"): (5, 2),
+    ("apigateway", "ImportRestApi"): (1, 3),
+    ("apigateway", "PutRestApi"): (1, 1),
+    ("apigateway", "UpdateUsagePlan"): (1, 20),
+    ("cloudwatch", "DeleteAlarms"): (3, 1),
+    ("cloudwatch", "PutMetricAlarm"): (3, 1),
+}
+
+
 @pytest.mark.parametrize("name", WALKS)
 def test_published_rates_are_kept(world: World, name: str) -> None:
+    """Even where a call takes no time at all, and the first try of each is thrown away."""
     world.paced = True
     walk = prepared(world, name)
-    pacing.switch(True)
-    try:
+    moments: dict[tuple[str, str], list[float]] = defaultdict(list)
+
+    def watch(visit: Visit, applied: bool) -> None:
+        if not applied:
+            for operation in (visit.operation, "*"):
+                moments[visit.service, operation].append(world.now)
+
+    throttled = EverySecond(lambda visit: Refused.throttled(visit.service))
+    with world.guarded(watch), world.guarded(throttled):
         walk(world)
-        assert pacing.refused == 0
-    finally:
-        pacing.switch(False)
+    for key, (calls, seconds) in RATES.items():
+        times = moments[key]
+        assert all(last - first > seconds - 1e-6 for first, last in zip(times, times[calls:], strict=False)), key
+    assert len(moments["apigateway", "*"]) > 10

@@ -13,6 +13,7 @@ from lib.errors import Kept, ProjectError
 from lib.local import inference_profiles
 from lib.local.door import Refused, Visit
 from lib.names import OWNER_TAG
+from lib.policies import document, trust_policy
 from tests.contract.world import Document, Killed, World
 
 BUCKET = "bedrock-cost-tracing-123456789012-us-east-1"
@@ -76,7 +77,7 @@ def make_role(world: World) -> None:
 
 def make_function(world: World) -> None:
     iam = world.client("iam")
-    trust = json.dumps({"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole"}]})
+    trust = document(trust_policy())
     arn = iam.create_role(RoleName="theirs", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     world.client("lambda").create_function(
         FunctionName=world.names.schedule_function, Role=arn, Runtime="python3.13", Handler="a.b",

@@ -21,8 +21,9 @@ from moto.bedrock.models import bedrock_backends
 
 from lib.aws import Aws, Change
 from lib.config import Config, load
-from lib.local import apigateway_import, bedrock, clock, door, observability
+from lib.local import clock, door
 from lib.local.door import Visit
+from lib.local.server import ADDITIONS
 from lib.names import PROFILE_TAG, Names, names_of
 from lib.state import State
 from lib.steps import remaining, remove_all, set_up
@@ -107,7 +108,7 @@ class _Session(boto3.Session):  # type: ignore[misc]
 
 @functools.cache
 def _session() -> _Session:
-    for install in (apigateway_import.install, *observability.INSTALLS, bedrock.install):
+    for install in ADDITIONS:
         install()
     inner = botocore.session.get_session()
     inner.set_credentials("testing", "testing")
