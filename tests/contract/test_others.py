@@ -211,7 +211,6 @@ def test_two_deployments_share_an_account(deployed: World) -> None:
         )  # fmt: skip
         for profile in config["profiles"]:
             profile["name"] = f"second-{profile['name']}"
-        del config["tiers"]["trial"]["anomaly_alarm"]
 
     deployed.configure(second)
     deployed.state_path = deployed.folder / "second.json"
