@@ -117,7 +117,12 @@ class Console:
             "now": int(now * 1000),
             "tenants": tenants,
             "alarms": [
-                {"name": alarm["AlarmName"], "state": alarm["StateValue"], "reason": alarm.get("StateReason", "")}
+                {
+                    "name": alarm["AlarmName"],
+                    "state": alarm["StateValue"],
+                    "reason": alarm.get("StateReason", ""),
+                    "since": int(alarm["StateUpdatedTimestamp"].timestamp() * 1000),
+                }
                 for page in pages
                 for alarm in page["MetricAlarms"]
             ],

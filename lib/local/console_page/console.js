@@ -116,14 +116,16 @@ function fillProfiles() {
   options(byId("send-profile"), tenant ? tenant.profiles : []);
 }
 
+const clockTime = (moment) => `${new Date(moment).toISOString().slice(11, 16)} UTC`;
+
 function drawAlarms(alarms) {
   if (!changed("alarms", alarms)) return;
   const order = { ALARM: 0, OK: 1, INSUFFICIENT_DATA: 2 };
   const colours = { ALARM: "red", OK: "green", INSUFFICIENT_DATA: "grey" };
-  const sorted = [...alarms].sort((a, b) => order[a.state] - order[b.state] || a.name.localeCompare(b.name));
+  const sorted = [...alarms].sort((a, b) => order[a.state] - order[b.state] || b.since - a.since || a.name.localeCompare(b.name));
   byId("alarms").replaceChildren(...sorted.map((alarm) => element("li", { "data-alarm": alarm.name, "data-state": alarm.state },
     element("div", { class: "row" }, element("span", {}, alarm.name), element("span", { class: `level ${colours[alarm.state]}` }, alarm.state.replace("_", " ").toLowerCase())),
-    ...(alarm.state === "ALARM" ? [element("small", {}, alarm.reason)] : []))));
+    element("small", {}, `since ${clockTime(alarm.since)}${alarm.state === "ALARM" ? `: ${alarm.reason}` : ""}`))));
 }
 
 function drawMails(mails) {
