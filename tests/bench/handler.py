@@ -19,13 +19,14 @@ from typing import Any
 
 import boto3
 
+from lambda_function.alerts import Alerts
 from lambda_function.calendars import Calendar
 from lambda_function.counters import Counters, Settlement, Ticket
 from lambda_function.dynamodb import Table
-from lambda_function.handler import Gateway
+from lambda_function.handler import Books, Gateway
 from lambda_function.ledger import TOKENS
 from lambda_function.limits import Demand, Policy, hold, terms
-from lambda_function.snapshot import SnapshotReader
+from lambda_function.snapshot import Snapshot, SnapshotReader
 from lambda_function.wire import Wire
 from tests.bench.endpoint import endpoint
 from tests.bench.interleaved import cpu_per_call, one_processor
@@ -78,10 +79,12 @@ def _gateways(url: str) -> Iterator[tuple[Wire, dict[str, Gateway]]]:
         def gateway(counters: Callable[[Table, int], Counters]) -> Gateway:
             own = wire()
             reader = SnapshotReader(own, os.environ["CONFIG_BUCKET"], os.environ["CONFIG_KEY"])
-            return Gateway(
-                own, reader, counters_of=lambda seen: counters(Table(own, seen.table), seen.hold_seconds),
-                write=sink.write,
-            )  # fmt: skip
+
+            def books_of(seen: Snapshot) -> Books:
+                table = Table(own, seen.table)
+                return Books(counters(table, seen.hold_seconds), Alerts(table, own))
+
+            return Gateway(own, reader, books_of=books_of, write=sink.write)
 
         yield (
             wire(),

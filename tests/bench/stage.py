@@ -95,7 +95,7 @@ def snapshot(profiles: int) -> dict[str, Any]:
                 },
                 "model": _MODEL,
                 "version": f"{number:012x}",
-                "thresholds": {"cost": 10**12, "tokens": 2000, "requests": 10},
+                "thresholds": {"cost": 10**12, "tokens": 2_000_000, "requests": 1000},
             }
             for number in range(profiles)
         ],

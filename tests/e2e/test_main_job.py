@@ -261,7 +261,12 @@ def agree(stack: Stack) -> None:
         rates = price(models[names[profile_id]])
         expected = counts["in"] * rates["input_cost"] + counts["out"] * rates["output_cost"]
         assert Fraction(kept[profile_id]["cost"], 10**12) == expected
-        eventually(lambda at=names[profile_id], usd=expected: abs(metric_total(stack, at) - float(usd)) < 1e-12)
+        told(stack, names[profile_id], expected)
+
+
+def told(stack: Stack, profile: str, usd: Fraction) -> None:
+    """Wait until the metrics of `profile` add up to `usd`."""
+    eventually(lambda: abs(metric_total(stack, profile) - float(usd)) < 1e-12)
 
 
 def test_an_overrun_turns_the_right_alarm_and_mails_once(stack: Stack) -> None:

@@ -107,7 +107,8 @@ def serve() -> Iterator[Callable[..., Served]]:
         reply = answer or Reply(200, {}, json.dumps(ANSWERED).encode())
         wire, counters, lines = Bedrock(document or DOCUMENT, reply), recorder or Recorder(), [""]
         reader = SnapshotReader(cast(Any, wire), "b", "k", clock=lambda: NOW)
-        doubles: Any = {"books_of": lambda snapshot: Books(cast(Any, counters), cast(Any, Judge())), "write": lines.append}
+        books = Books(cast(Any, counters), cast(Any, Judge()))
+        doubles: Any = {"books_of": lambda snapshot: books, "write": lines.append}
         gateway = Gateway(cast(Any, wire), reader, clock=lambda: NOW, **doubles)
         text = body if isinstance(body, str) else json.dumps(body)
         event = {"httpMethod": "POST", "resource": path, "headers": headers or {}, "body": text,
