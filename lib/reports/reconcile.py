@@ -16,7 +16,6 @@ from lambda_function.money import usd
 from lib.aws import Aws
 from lib.config import Config
 from lib.names import names_of
-from lib.rehearsal import TENANT as REHEARSAL
 from lib.reports.period import Period
 from lib.reports.rows import KINDS, read_rows
 from lib.reports.sources import BEDROCK_METRICS, billed_costs, metric_sums, record_sums
@@ -136,7 +135,7 @@ def reconciliation(aws: Aws, config: Config, state: State, period: Period) -> Re
     for row in read_rows(aws, table, period):
         rolled[row.profile_id] += row.cost
         names.setdefault(row.profile_id, row.name)
-    records = record_sums(aws, table, [*sorted(config.tenants), REHEARSAL], period)
+    records = record_sums(aws, table, period)
     ids = sorted(names, key=lambda profile_id: names[profile_id])
     counted = metric_sums(aws, period, ids, names)
     billed, why_not = billed_costs(aws, period)

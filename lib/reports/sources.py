@@ -9,11 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from lambda_function import metrics
-from lambda_function.ledger import record_key
 from lib.answers import remedy
 from lib.aws import Aws
 from lib.errors import AwsError
-from lib.items import query
+from lib.items import plain, typed
 from lib.names import PROFILE_TAG
 from lib.reports.period import Period
 
@@ -32,19 +31,23 @@ BEDROCK_METRICS = {
 }
 
 
-def record_sums(aws: Aws, table: str, tenants: list[str], period: Period) -> dict[str, dict[str, Any]]:
-    """Sums of the raw records by profile id. A request that Bedrock surely never ran counts in nothing."""
+def record_sums(aws: Aws, table: str, period: Period) -> dict[str, dict[str, Any]]:
+    """Sums of the raw records by profile id. A request that Bedrock surely never ran counts in nothing.
+
+    The whole table is read, so that a row is found wherever it stands: an audit trusts no index.
+    """
     sums: dict[str, dict[str, Any]] = defaultdict(lambda: defaultdict(int))
-    for tenant in tenants:
-        seen: set[str] = set()
-        for hour in range(24 * period.length):
-            start = datetime(period.first.year, period.first.month, period.first.day, tzinfo=UTC) + timedelta(
-                hours=hour
-            )
-            if start.timestamp() > aws.clock():
-                break
-            for item in query(aws, table, record_key(tenant, "", start.timestamp())[0]):
-                _add(sums[item["profile"]], item, seen)
+    first = 1000 * int(_start(period).timestamp())
+    last = first + 1000 * _DAY * period.length
+    pages = aws.pages(
+        "dynamodb", "scan", "Items", TableName=table, ConsistentRead=True,
+        FilterExpression="begins_with(pk, :record) AND #at BETWEEN :first AND :last",
+        ExpressionAttributeNames={"#at": "at"},
+        ExpressionAttributeValues=typed({":record": "R#", ":first": first, ":last": last - 1}),
+    )  # fmt: skip
+    seen: set[str] = set()
+    for item in map(plain, pages):
+        _add(sums[item["profile"]], item, seen)
     return sums
 
 

@@ -128,8 +128,8 @@ def counter_item(tenant: str, now: float | None = None) -> dict[str, Any]:
             encode_entry(Entry(str(uuid.uuid4()), at - 3, 89, 10**10, 9000, f"{number:012}", 3600))
             for number in range(5)
         },
-        **{f"f_{at // 300 - age}": 123_456_789_012 for age in range(13)},
-        **{f"h_{at // 3600 - age}": 1_234_567_890_123 for age in range(8)},
+        **{f"f_{at // 300 - age}": 1_234_567_890 for age in range(13)},
+        **{f"h_{at // 3600 - age}": 12_345_678_901 for age in range(8)},
     }
 
 
