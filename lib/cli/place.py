@@ -61,6 +61,7 @@ def open_place(options: Options, output: Output, *, start: bool = False) -> Plac
         planning=options.plan,
         paced=not options.local,
         announce=output.change,
+        tell=output.say,
         clock=clock,
         trace=output.say if options.debug else None,
     )
@@ -119,3 +120,9 @@ def _check(aws: Aws, config: Config, state: State, options: Options) -> None:
                 f"{options.config} was deployed to {name} {deployed}; credentials and options lead to {actual}.",
                 "Use the other credentials, or another configuration file for another deployment.",
             )
+    deployed = state.get("deployment")
+    if deployed and deployed != config.function_name:
+        raise StateError(
+            f"{options.config} was deployed as {deployed}, and lambda_function_name now says {config.function_name}.",
+            f"Take {deployed} down first with unsetup.py and the old name; a deployment is named by its function.",
+        )

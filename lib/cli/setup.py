@@ -41,6 +41,7 @@ def main(options: Options, output: Output, create_user_roles: bool, no_rehearsal
     confirm(place, options, output, f"Set up {config.function_name} in account {aws.account}, {aws.region}?")
     state.keep("account", aws.account)
     state.keep("region", aws.region)
+    state.keep("deployment", config.function_name)
     state.keep("endpoint_url", aws.endpoint_url)
     if state.get("rehearsal"):
         forget(aws, config, state)
