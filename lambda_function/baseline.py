@@ -25,6 +25,7 @@ _LATELY = 288  # hours over which rare excesses and bursts are remembered: 12 da
 _WEEK = 168
 _FULL = 4  # weeks after which an hour of the week stands on its own
 _PEAK_HOURS = 672
+_FEW_EXCESSES = 96  # hours; with fewer, a tenant that works at any hour would not be known as one
 
 
 class Baseline:
@@ -93,6 +94,7 @@ class Baseline:
         factor = _factor(days)
         around = [self._scaled(hour, calendar, factor) for hour in range(start - 1, start + SLOTS + 1)]
         middles = [middle for middle, _ in around]
+        peak = _rare(hours[:_PEAK_HOURS])
         self.growth = growth = growth_of([sum(week) for week in _weeks(days)], self.growth, start, numbers)
         lately = min(history, _LATELY)
         return Usual(
@@ -100,13 +102,18 @@ class Baseline:
             usual=(middles[1], middles[2], middles[3]),
             high=(max(middles[:3]), max(middles[1:4]), max(middles[2:5])),
             spread=(around[1][1], around[2][1], around[3][1]),
-            odd=_rare(self._last(self._excesses, lately)),
-            peak=_rare(hours[:_PEAK_HOURS]),
+            odd=self._odd(history - numbers.history_days * 24, peak),
+            peak=peak,
             burst=_rare(self._last(self._bursts, lately)),
             day=sum(hours[:24]),
             week=sum(hours[:_WEEK]),
             rest=self._rest(calendar, factor),
         )  # fmt: skip
+
+    def _odd(self, count: int, peak: int) -> int:
+        """By how much the tenant rarely exceeds its usual hour, from `count` hours for which that is known."""
+        rare = _rare(self._last(self._excesses, min(count, _LATELY))) if count > 0 else 0
+        return rare if count >= _FEW_EXCESSES else max(rare, peak // 2)
 
     def _rings(self) -> tuple[tuple[array[int], str], ...]:
         return (self._hours, "hours"), (self._excesses, "excesses"), (self._bursts, "bursts")

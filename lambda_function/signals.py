@@ -132,20 +132,22 @@ def _share(
     """So much of a budget is used that it will not last: `rest` is usually still spent until the window ends."""
     growing = bool(habits and spend.usual and spend.usual.growth)
     for level in range(above + 1, 4):
-        share = numbers.budget_share[level - 1]
-        if share is None:
-            continue
-        line = window.limit * share // 1000
-        if rest is not None:
-            # A forecast is not exact to the last percent; a budget that is used up needs none.
-            line = max(line, min(window.limit * (1000 + numbers.overrun_share) // 1000 - rest, window.limit))
-        conditions = [(window.used, line)]
-        if growing and habits and level == 2:
-            # Growth that uses a budget up is no jump: it stays yellow until the wall is all but reached.
-            conditions.append((spend.hour, 2 * habits.high))
-        # Where `rest` is the pace of the last hour, what is spent now counts for every hour that is left.
-        weight = 2 + window.left // 3600 if habits is None else 1
-        yield Rule(level, "budget", tuple(conditions), (*window.facts, rest, growing), 950, weight=weight)
+        # Growth that uses a budget up is no jump: it is yellow, and orange when the wall is all but reached.
+        jump = ((spend.hour, 2 * habits.high),) if growing and habits and level > 1 else ()
+        lines = [(numbers.budget_share[level - 1], jump)]
+        if jump and level == 2:
+            lines.append((numbers.budget_share[2], ()))
+        for share, more in lines:
+            if share is None:
+                continue
+            line = window.limit * share // 1000
+            if rest is not None:
+                # A forecast is not exact to the last percent; a budget that is used up needs none.
+                line = max(line, min(window.limit * (1000 + numbers.overrun_share) // 1000 - rest, window.limit))
+            # Where `rest` is the pace of the last hour, what is spent now counts for every hour that is left.
+            weight = 2 + window.left // 3600 if habits is None else 1
+            facts = (*window.facts, rest, growing)
+            yield Rule(level, "budget", ((window.used, line), *more), facts, 950, weight=weight)
 
 
 def _month_rest(spend: Spend, left: int) -> int | None:

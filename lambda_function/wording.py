@@ -68,7 +68,7 @@ def _burn(facts: tuple[Any, ...]) -> str:
     rate = times(slow * length, limit * long * 60)
     left = max(0, limit - used) * long * 60 // max(slow, 1)
     return (
-        f"the {_ADJECTIVES[name]} budget burns {rate} as fast as it may: {dollars(slow)} in {duration(long * 60)}, "
+        f"the {_ADJECTIVES[name]} budget burns {rate} as fast as it may: {dollars(slow)} within {duration(long * 60)}, "
         f"{dollars(fast)} of it in the last {duration(short * 60)}; at this pace it ends in {duration(left)}"
     )
 

@@ -31,13 +31,17 @@ class Hour(NamedTuple):
 
 
 class ReplayedTenant:
-    """Feed it `spend` in order of time, then `finish`; `crossings` are the changes of level, `hours` what went by."""
+    """Feed it `spend` in order of time, then `finish`.
+
+    `crossings` are the changes of level, `hours` what went by, `fives` pico-USD by number of the 5 minutes.
+    """
 
     def __init__(self, scope: Scope, start: float) -> None:
         self.scope = scope
         self.item: dict[str, Any] = {"pv": 1}
         self.crossings: list[Crossing] = []
         self.hours: list[Hour] = []
+        self.fives: dict[int, int] = {}
         self._baseline = Baseline(int(start) // 3600)
         self._costs: dict[int, int] = {}
         self._next = int(start) // 60 * 60 + 60  # when the schedule runs next
@@ -52,7 +56,8 @@ class ReplayedTenant:
         names = windows(int(at), self.scope.calendar.offset(at))
         for name, more in zip(names, (amount, amount, 1, tokens, amount, amount), strict=True):
             item[name] = item.get(name, 0) + more
-        hour = int(at) // 3600
+        hour, five = int(at) // 3600, int(at) // 300
+        self.fives[five] = self.fives.get(five, 0) + amount
         self._costs[hour] = self._costs.get(hour, 0) + amount
         if not self._judged.stands(item, at):
             self._judged = judge(item, self.scope, at)
