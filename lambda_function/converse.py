@@ -19,7 +19,7 @@ _MESSAGES = {
 
 
 class Outcome(NamedTuple):
-    """One Converse call. `body` is Bedrock's own, to the byte, where `status` is 200; `reply` is it, parsed.
+    """One Converse call. `text` is Bedrock's own body, untouched, where `status` is 200; `reply` is it, parsed.
 
     `ran` is False where the model surely did not run, and nothing is billed; where it is True and `status` is not 200,
     nobody knows what was billed.
@@ -29,7 +29,7 @@ class Outcome(NamedTuple):
     code: str
     message: str
     ran: bool
-    body: bytes = b""
+    text: str = ""
     reply: dict[str, Any] | None = None
 
 
@@ -46,20 +46,21 @@ def converse(wire: Wire, arn: str, body: bytes, timeout: float) -> Outcome:
     except WireError as problem:
         return Outcome(503, "ServiceUnavailableException", "The model cannot be reached at this moment.", problem.sent)
     if reply.status == 200:
-        parsed = _parsed(reply.body)
+        text, parsed = _parsed(reply.body)
         if parsed is not None:
-            return Outcome(200, "ok", "", True, reply.body, parsed)
+            return Outcome(200, "ok", "", True, text, parsed)
         return Outcome(502, "InternalServerException", "The model's answer cannot be read.", True)
     code = reply.headers.get("x-amzn-errortype", "").partition(":")[0] or "InternalServerException"
     return Outcome(reply.status, code, _message(code, reply.body), reply.status not in _NOT_RUN)
 
 
-def _parsed(body: bytes) -> dict[str, Any] | None:
+def _parsed(body: bytes) -> tuple[str, dict[str, Any] | None]:
     try:
-        value = json.loads(body)
+        text = body.decode()
+        value = json.loads(text)
     except ValueError:
-        return None
-    return value if isinstance(value, dict) and isinstance(value.get("usage"), dict) else None
+        return "", None
+    return text, value if isinstance(value, dict) and isinstance(value.get("usage"), dict) else None
 
 
 def _message(code: str, body: bytes) -> str:

@@ -176,7 +176,7 @@ class Gateway:
         self._write(line)
         headers = _headers(call, ticket, settlement, cost, level, now)
         if outcome.status == 200:
-            return answer(200, outcome.body.decode(), call.request_id, headers)
+            return answer(200, outcome.text, call.request_id, headers)
         return _refused(Refusal(outcome.status, outcome.code, outcome.message, headers), call.request_id)
 
     def _reserved(self, call: _Call, counters: Counters) -> Ticket:

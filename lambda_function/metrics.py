@@ -6,8 +6,8 @@ docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metri
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from json.encoder import encode_basestring_ascii
 
 from lambda_function.money import usd
 from lambda_function.pricing import Cost
@@ -116,5 +116,5 @@ def level_line(now: float, tenant: str, level: str) -> str:
 
 
 def _line(now: float, directives: str, fields: Mapping[str, str], values: str) -> str:
-    named = ",".join(f'"{name}":{json.dumps(value)}' for name, value in fields.items())
+    named = ",".join([f'"{name}":{encode_basestring_ascii(value)}' for name, value in fields.items()])
     return f'{{"_aws":{{"Timestamp":{int(now * 1000)},"CloudWatchMetrics":[{directives}]}},{named},{values}}}\n'
