@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
-from lambda_function.ledger import counter_key
+from lambda_function.announcement import News
+from lambda_function.calendars import Calendar
+from lambda_function.figures import figures
+from lambda_function.ledger import WATCH_LIST, counter_key
+from lambda_function.level_numbers import LEVELS
+from lambda_function.levels import scope_of
+from lambda_function.limits import Policy
+from lambda_function.spend import Spend, Thresholds
 from lib.aws import Aws
 from lib.items import get_item, get_items, query, typed
+from lib.zones import zone_table
 
 __all__ = ["LEVELS", "counters_of", "history_of", "resume", "set_level", "suspend"]
 
-LEVELS = ("green", "yellow", "orange", "red")
 _HISTORY_SECONDS = 400 * 86_400  # 13 months
 
 
@@ -48,9 +56,10 @@ def set_level(aws: Aws, table: str, tenant: str, level: str, *, who: str, reason
     Written to the history before it takes effect, so that no change is without its reason.
     """
     now = aws.clock()
-    before = _counter(aws, table, tenant)
+    item = _counter(aws, table, tenant)
+    at, before = int(now * 1000), item.get("level", "green")
     entry: dict[str, Any] = {
-        "pk": f"T#{tenant}", "sk": f"level#{int(now * 1000)}", "from": before.get("level", "green"), "to": level,
+        "pk": f"T#{tenant}", "sk": f"level#{at}", "from": before, "to": level,
         "who": who, "why": reason, "ttl": int(now) + _HISTORY_SECONDS,
     }  # fmt: skip
     aws.write(
@@ -58,25 +67,34 @@ def set_level(aws: Aws, table: str, tenant: str, level: str, *, who: str, reason
     )
     values: dict[str, Any] = {":level": level, ":at": int(now), ":who": who, ":why": reason, ":one": 1}
     expression = "SET #level = :level, level_at = :at, level_by = :who, level_why = :why"
+    removed = "calm_at, calm, fell_at"
     if until is None:
-        expression += " REMOVE level_until"
+        removed += ", level_until"
     else:
         expression, values[":until"] = expression + ", level_until = :until", until
+    expression += f" REMOVE {removed} ADD pv :one"
+    if level != before:
+        expression, values[":news"] = expression + ", news :news", {_news(tenant, item, level, who, reason, at)}
     _update(
-        aws,
-        table,
-        tenant,
-        f"setting {tenant} to {level}",
-        expression + " ADD pv :one",
-        values,
+        aws, table, tenant, f"setting {tenant} to {level}", expression, values,
         ExpressionAttributeNames={"#level": "level"},
-    )
-    watched = "DELETE" if level == "green" else "ADD"
+    )  # fmt: skip
+    # On the list whatever the level: within a minute the schedule tells the change, and takes off it who is green.
     aws.write(
-        "~", f"watching {tenant}" if level != "green" else f"no longer watching {tenant}", "dynamodb", "update_item",
-        TableName=table, Key=typed({"pk": "W", "sk": "above-green"}), UpdateExpression=f"{watched} tenants :tenant",
+        "~", f"watching {tenant}", "dynamodb", "update_item", TableName=table,
+        Key=typed({"pk": WATCH_LIST[0], "sk": WATCH_LIST[1]}), UpdateExpression="ADD tenants :tenant",
         ExpressionAttributeValues=typed({":tenant": {tenant}}),
     )  # fmt: skip
+
+
+def _news(tenant: str, item: dict[str, Any], level: str, who: str, reason: str, at: int) -> str:
+    """What the schedule is to announce, with the numbers of this moment."""
+    text = item.get("policy")
+    policy = Policy.from_json(json.loads(text)) if text else Policy()
+    zone = policy.timezone
+    scope = scope_of(policy, Calendar.from_zones(zone, {zone: zone_table(zone, at / 1000)}), Thresholds())
+    spend = Spend(item, scope.dates(at // 1000), at / 1000)
+    return News(tenant, item.get("level", "green"), level, at, who, (reason,), figures(spend, scope)).to_text()
 
 
 def _counter(aws: Aws, table: str, tenant: str) -> dict[str, Any]:
