@@ -17,10 +17,10 @@ def dollars(pico: int) -> str:
     if pico >= 10 * _CENT or pico <= 0:
         whole, cents = divmod((pico + _CENT // 2) // _CENT, 100)
         return f"${whole:,}.{cents:02d}"
-    places = 15 - len(str(pico))
+    places = min(12, 15 - len(str(pico)))
     unit = 10 ** (12 - places)
     text = f"{(pico + unit // 2) // unit:0{places + 1}d}"
-    return f"${text[:-places]}.{text[-places:]}".rstrip("0") if places < 12 else "less than $0.0000001"
+    return f"${text[:-places]}.{text[-places:]}".rstrip("0")
 
 
 def percent(part: int, whole: int) -> str:
