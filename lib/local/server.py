@@ -22,6 +22,7 @@ from lib.local import (
     functions,
     iam_limits,
     observability,
+    quick_moto,
     usage_plans,
 )
 from lib.local.console import Console
@@ -49,6 +50,7 @@ ADDITIONS: tuple[Callable[[], None], ...] = (
     function_checks.install,
     function_invoke.install,
     iam_limits.install,
+    quick_moto.install,
     *observability.INSTALLS,
 )
 
