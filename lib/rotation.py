@@ -12,6 +12,11 @@ from lib.state import State
 __all__ = ["rotate_key"]
 
 
+# A container that meets a key it does not know looks at the configuration early, but not within 2 seconds of its last
+# look (lambda_function/snapshot.py): after this time every one of them can know the new key.
+_SECONDS_TO_SPREAD = 3.0
+
+
 def rotate_key(aws: Aws, config: Config, state: State, tenant: str, grace_seconds: int) -> str:
     """Make a key, let it in, then give the old one its end. Answers the new key's id.
 
@@ -34,6 +39,8 @@ def rotate_key(aws: Aws, config: Config, state: State, tenant: str, grace_second
     )  # fmt: skip
     state.keep_in("keys", new, {"tenant": tenant, "until": None})
     snapshot.ensure(aws, config, state)
+    if not aws.planning:
+        aws.sleep(_SECONDS_TO_SPREAD)
     until = int(aws.clock()) + grace_seconds
     for key in old:
         arn = f"arn:{aws.partition}:apigateway:{aws.region}::/apikeys/{key}"
