@@ -23,7 +23,7 @@ from lambda_function.alerts import Alerts
 from lambda_function.calendars import Calendar
 from lambda_function.counters import Counters, Settlement, Ticket
 from lambda_function.dynamodb import Table
-from lambda_function.handler import Books, Gateway
+from lambda_function.gateway import Books, Gateway
 from lambda_function.ledger import TOKENS
 from lambda_function.limits import Demand, Policy, hold, terms
 from lambda_function.snapshot import Snapshot, SnapshotReader

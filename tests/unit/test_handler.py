@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from lambda_function.counters import LimitsUnavailable, Settlement, Ticket
-from lambda_function.handler import Books, Gateway
+from lambda_function.gateway import Books, Gateway
 from lambda_function.limits import Demand, Policy, hold, terms
 from lambda_function.refusals import Refused
 from lambda_function.snapshot import Snapshot, SnapshotReader

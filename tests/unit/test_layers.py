@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCES = sorted([*ROOT.glob("lambda_function/*.py"), *ROOT.glob("lib/**/*.py"), *ROOT.glob("*.py")])
 TALKING = {
     "wire", "connection", "trust", "dynamodb", "snapshot", "converse", "counters", "settlement", "alerts", "announce",
-    "handler", "schedule", "sweep", "rollups", "backlog", "level_pass", "baseline_pass", "deployment", "surroundings",
+    "handler", "gateway", "schedule", "sweep", "rollups", "backlog", "level_pass", "baseline_pass", "deployment",
+    "surroundings",
 }  # fmt: skip
 PURE = {
     "resolve", "pricing", "usage", "request", "metrics", "levels", "limits", "calendars", "ledger", "entries", "bounds",
