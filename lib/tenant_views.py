@@ -87,7 +87,7 @@ def _facts(aws: Aws, tenant: Tenant, item: Mapping[str, Any] | None) -> dict[str
 
 def _change(entry: Mapping[str, Any]) -> dict[str, Any]:
     at = datetime.fromtimestamp(int(entry["sk"].partition("#")[2]) / 1000, UTC)
-    rest = {name: value for name, value in entry.items() if name not in {"pk", "sk", "ttl"}}
+    rest = {name: value for name, value in entry.items() if name not in {"pk", "sk", "ttl", "claim", "told"}}
     return {"at": f"{at:%Y-%m-%d %H:%M:%S} UTC", **rest}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
@@ -101,8 +102,7 @@ def test_from_green_to_red_and_back(stack: Stack) -> None:
         stack.admin("POST", "/_local/clock", {"offset": now["offset"] + 300})
         if stack.usage(LOUD).body["level"] == "green":
             break
-        eventually(lambda: True, every=0.1)
-        stack.usage(QUIET)
+        time.sleep(1)  # the schedule looks about twice a second
     eventually(lambda: stack.usage(LOUD).body["level"] == "green", 60)
     assert ask(stack, LOUD, 10).status == 200
 
