@@ -16,7 +16,7 @@ import pytest
 
 from tests.e2e.stack import Answer, Stack, eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("wall")]
+pytestmark = pytest.mark.e2e
 
 CALLERS = 64
 SEEDS = 20

@@ -15,7 +15,7 @@ from selenium.webdriver.common.keys import Keys
 from tests.e2e.browser import browser, foreign_requests, log, needs_browser
 from tests.e2e.stack import Stack, eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.xdist_group("console"), needs_browser]
+pytestmark = [pytest.mark.e2e, pytest.mark.browser, needs_browser]
 
 TOKENS_ALARM = "BedrockTokensPerMinuteAlarm-acme-web-search-bot"
 # Every text on the page against the first opaque background behind it, by WCAG 2.2's formula; those below 4.5.

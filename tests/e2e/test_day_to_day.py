@@ -18,7 +18,7 @@ import pytest
 from tests.e2e.stack import HELLO, Stack, eventually
 from tests.e2e.test_main_job import records
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("days")]
+pytestmark = pytest.mark.e2e
 
 ACME = "acme-web-search-bot"
 

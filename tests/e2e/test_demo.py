@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.stack import Stack, eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.e2e
 
 
 def test_the_runaway_is_warned_of_and_stopped(tmp_path: Path) -> None:

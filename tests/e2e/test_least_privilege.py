@@ -11,7 +11,7 @@ import pytest
 from lib.local.authoriser import Request, allowed
 from tests.e2e.stack import Stack, eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("privilege")]
+pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.stack import Answer, Stack, eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("levels")]
+pytestmark = pytest.mark.e2e
 
 LOUD, QUIET = "Loud", "Quiet"
 # Claude 3 Haiku: 400 tokens of answer cost 0.0005 USD, and 40 such requests are the day's budget.

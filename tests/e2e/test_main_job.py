@@ -21,7 +21,7 @@ import pytest
 
 from tests.e2e.stack import HELLO, ROOT, Stack, eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("main job")]
+pytestmark = pytest.mark.e2e
 
 TRACE = ROOT.parent / "shared" / "data" / "azure_llm_2023_conv.csv"
 ACME = "acme-web-search-bot"

@@ -25,7 +25,7 @@ from lib.reports.rows import read_rows
 from lib.reports.text import as_csv, as_json, as_table
 from tests.e2e.browser import browser, log, needs_browser
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("year")]
+pytestmark = pytest.mark.e2e
 
 TENANTS, PROFILES = 50, 3
 YEAR = Period(date(2025, 11, 1), date(2026, 10, 31))

@@ -26,7 +26,9 @@ class Scene:
     """A function whose calls are recorded where moto would run them, and a clock for schedules."""
 
     def __init__(self, aws: Aws) -> None:
-        trust = json.dumps({"Statement": [{"Effect": "Allow", "Principal": {"Service": "scheduler.amazonaws.com"}}]})
+        services = ["scheduler.amazonaws.com", "lambda.amazonaws.com"]
+        may = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": services}}
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [may]})
         self.role = aws("iam").create_role(RoleName="r", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
