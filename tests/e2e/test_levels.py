@@ -6,6 +6,7 @@ import email
 import email.policy
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
@@ -17,7 +18,7 @@ from tests.e2e.stack import Answer, Stack, eventually
 
 pytestmark = pytest.mark.e2e
 
-LOUD, QUIET = "Loud", "Quiet"
+LOUD, QUIET, SLOW = "Loud", "Quiet", "Slow"
 # Claude 3 Haiku: 400 tokens of answer cost 0.0005 USD, and 40 such requests are the day's budget.
 DAY_USD = 0.02
 
@@ -34,8 +35,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "sns_email": "your-email@example.com",
         "default_model_id": "anthropic.claude-3-haiku-20240307-v1:0",
         "tiers": {"default": {"daily_budget_usd": DAY_USD, "actions": actions}},
-        "tenants": {LOUD: {"contact_email": "it@loud.example"}, QUIET: {"contact_email": "it@quiet.example"}},
-        "profiles": [{"name": name.lower(), "tags": [{"key": "TenantID", "value": name}]} for name in (LOUD, QUIET)],
+        "tenants": {
+            LOUD: {"contact_email": "it@loud.example"},
+            QUIET: {"contact_email": "it@quiet.example"},
+            SLOW: {"requests_per_minute": 20, "actions": {"yellow": [{"throttle": 0.5}]}},
+        },
+        "profiles": [
+            {"name": name.lower(), "tags": [{"key": "TenantID", "value": name}]} for name in (LOUD, QUIET, SLOW)
+        ],
     }
     made = Stack(tmp_path_factory.mktemp("levels"), config)
     made.set_up("--no-rehearsal")
@@ -115,3 +122,14 @@ def test_a_level_set_by_hand_acts_and_is_taken_back(stack: Stack) -> None:
     assert shown(stack, QUIET)["history"][0]["to"] == "orange"
     stack.run("tenants.py", "level", QUIET, "auto")
     eventually(lambda: stack.usage(QUIET).body["level"] == "green", 30)
+
+
+def test_a_throttled_tenant_has_half_its_rate(stack: Stack) -> None:
+    stack.key(SLOW)
+    stack.run("tenants.py", "level", SLOW, "yellow", "--for", "1h")
+    now = stack.admin("GET", "/_local/clock")
+    stack.admin("POST", "/_local/clock", {"offset": now["offset"] + 60.01 - now["now"] % 60})
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: ask(stack, SLOW, 5), range(40)))
+    assert Counter((answer.status, answer.code) for answer in answers) == {(200, ""): 10, (429, "RateLimited"): 30}
+    assert ask(stack, QUIET, 5).status == 200
