@@ -101,9 +101,9 @@ class Invocation:
                         return False
                     raise Lost
             except Lost:
-                self._pool.loaded()
+                self._pool.loaded(self._worker)
                 raise
-            self._pool.loaded()
+            self._pool.loaded(self._worker)
         self._began = time.monotonic()
         self._deadline = self._began + self._function.timeout
         self._worker.begin(self._event, self._request_id, self._function.function_arn, float(self._function.timeout))

@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 import uuid
-from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,13 +24,12 @@ __all__ = ["Lost", "Pool", "Worker"]
 
 _WORKER = Path(__file__).with_name("worker.py")
 MOST_WORKERS = 64
-# More processes than these help only events that wait for something. All of them call back into this server, which is
-# one interpreter: a crowd would only make each other's calls time out. So more are started only when none has come back
-# for a while; and not too many at once, because starting takes a processor.
+# More processes than this help only calls that wait for something; before one more is started, a short while is spent
+# waiting for one that comes back. Interpreters that start all at once would only keep each other from starting.
 EAGER_WORKERS = 8
-PATIENCE_SECONDS = 0.2
-MOST_COLD = max(2, os.cpu_count() or 2)
+PATIENCE_SECONDS = 0.05
 _FOREVER = 86_400.0
+MOST_COLD = max(2, os.cpu_count() or 2)  # so many start at the same time
 
 
 class Lost(Exception):
@@ -144,26 +142,16 @@ class Worker:
         return False
 
 
-class _Waiter:
-    """A caller in the queue of a pool."""
-
-    def __init__(self) -> None:
-        self.given = threading.Event()
-        self.worker: Worker | None = None
-
-
 class Pool:
     """The workers of one version of a function's code and configuration."""
 
     def __init__(self, function: str, handler: str, folder: Path, environment: Mapping[str, str]) -> None:
         self.function = function
         self._handler, self._folder, self._environment = handler, folder, environment
-        self._lock = threading.Lock()
-        self._idle: list[Worker] = []  # none while somebody waits
+        self._changed = threading.Condition()
+        self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
-        self._waiting: deque[_Waiter] = deque()
         self._cold = 0  # started, and not ready yet
-        self._came_back = time.monotonic()  # when a worker did so last
         self._closed = False
 
     @property
@@ -174,55 +162,64 @@ class Pool:
     def take(self, until: float) -> Worker | None:
         """A worker of one's own: a warm one, or a new one; None if there is none by `until` (of time.monotonic).
 
-        Call `load` of it, and then `loaded` here, before its first event. First come, first served.
+        Call `load` of it, and then `loaded` here, before its first event.
         """
-        with self._lock:
-            worker = self._warm() or self._new()
-            if worker is not None:
-                return worker
-            waiter = _Waiter()
-            self._waiting.append(waiter)
-        while not waiter.given.wait(max(0.0, min(PATIENCE_SECONDS, until - time.monotonic()))):
-            with self._lock:
-                if waiter.worker is None and waiter is self._waiting[0]:
-                    waiter.worker = self._new()
-                    if waiter.worker is not None:
-                        self._waiting.popleft()
-                if waiter.worker is None and time.monotonic() >= until:
-                    self._waiting.remove(waiter)
+        patient_until = time.monotonic() + PATIENCE_SECONDS
+        with self._changed:
+            while True:
+                worker = self._warm()
+                if worker is not None:
+                    return worker
+                now, running = time.monotonic(), len(self._busy)
+                full = running >= MOST_WORKERS or self._cold >= MOST_COLD
+                if not full and (running < EAGER_WORKERS or now >= patient_until):
+                    worker = self._started()
+                    self._cold += 1
+                    self._busy.add(worker)
+                    return worker
+                if now >= until:
                     return None
-            if waiter.worker is not None:
-                break
-        return waiter.worker
+                wait = min(until, now + _FOREVER if full else patient_until) - now
+                self._changed.wait(wait)
 
-    def loaded(self) -> None:
+    def loaded(self, worker: Worker) -> None:
         """A worker that was started is ready, or will never be: others may start."""
-        with self._lock:
+        with self._changed:
             self._cold -= 1
-            waiter = self._waiting[0] if self._waiting else None
-            worker = self._new() if waiter else None
-            if waiter and worker:
-                self._waiting.popleft()
-                self._give(worker, waiter)
+            self._changed.notify_all()
+
+    def _started(self) -> Worker:
+        day = time.strftime("%Y/%m/%d", time.gmtime(clock.now()))
+        stream = f"{day}/[$LATEST]{uuid.uuid4().hex}"
+        environment = {**self._environment, "AWS_LAMBDA_LOG_STREAM_NAME": stream}
+        return Worker(stream, self._handler, self._folder, environment)
 
     def give_back(self, worker: Worker, *, usable: bool) -> None:
         """Return a worker after its event."""
         keep = usable and not self._closed and worker.alive
-        with self._lock:
+        with self._changed:
             self._busy.discard(worker)
-            self._came_back = time.monotonic()
-            if keep and self._waiting:
-                self._busy.add(worker)
-                self._give(worker, self._waiting.popleft())
-            elif keep:
+            if keep:
                 self._idle.append(worker)
+            self._changed.notify()
         if not keep:
             worker.close()
 
-    @staticmethod
-    def _give(worker: Worker, waiter: _Waiter) -> None:
-        waiter.worker = worker
-        waiter.given.set()
+    def busy(self) -> list[Worker]:
+        """Those that run an event now."""
+        with self._changed:
+            return list(self._busy)
+
+    def close(self, *, now: bool = False) -> None:
+        """End idle workers; busy ones end with their event, or `now`."""
+        with self._changed:
+            self._closed = True
+            idle, self._idle = self._idle, []
+            if now:
+                for worker in self._busy:
+                    worker.kill()
+        for worker in idle:
+            worker.close()
 
     def _warm(self) -> Worker | None:
         while self._idle:
@@ -232,33 +229,3 @@ class Pool:
                 return worker
             worker.close()
         return None
-
-    def _new(self) -> Worker | None:
-        """A worker that starts, if one more may."""
-        stalled = time.monotonic() - self._came_back > PATIENCE_SECONDS
-        running = len(self._busy)
-        if running >= (MOST_WORKERS if stalled else EAGER_WORKERS) or self._cold >= MOST_COLD:
-            return None
-        day = time.strftime("%Y/%m/%d", time.gmtime(clock.now()))
-        stream = f"{day}/[$LATEST]{uuid.uuid4().hex}"
-        environment = {**self._environment, "AWS_LAMBDA_LOG_STREAM_NAME": stream}
-        worker = Worker(stream, self._handler, self._folder, environment)
-        self._cold += 1
-        self._busy.add(worker)
-        return worker
-
-    def busy(self) -> list[Worker]:
-        """Those that run an event now."""
-        with self._lock:
-            return list(self._busy)
-
-    def close(self, *, now: bool = False) -> None:
-        """End idle workers; busy ones end with their event, or `now`."""
-        with self._lock:
-            self._closed = True
-            idle, self._idle = self._idle, []
-            if now:
-                for worker in self._busy:
-                    worker.kill()
-        for worker in idle:
-            worker.close()
