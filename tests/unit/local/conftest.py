@@ -11,7 +11,7 @@ import pytest
 from botocore.config import Config
 from moto import mock_aws
 
-from lib.local.observability import INSTALLS
+from lib.local.server import ADDITIONS
 
 
 @functools.cache
@@ -23,7 +23,7 @@ def _client(service: str) -> Any:
 @pytest.fixture
 def moto_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
     """`moto_aws("sns")` is a boto3 client of an empty embedded AWS."""
-    for install in INSTALLS:
+    for install in ADDITIONS:
         install()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")

@@ -8,14 +8,10 @@ from typing import Any
 import botocore.exceptions
 import pytest
 
-from lib.local import atomic_writes, quick_moto
-
 
 @pytest.fixture
 def update(moto_aws: Callable[[str], Any]) -> Callable[..., Any]:
     """UpdateItem of one item; its attributes afterwards, or the error's code and item."""
-    atomic_writes.install()
-    quick_moto.install()
     table = moto_aws("dynamodb")
     table.create_table(
         TableName="t", BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],

@@ -23,7 +23,7 @@ ACCOUNT, REGION = "123456789012", "us-east-1"
 
 
 class Scene:
-    """A function whose calls are recorded where moto would run them, and a clock for schedules."""
+    """A function whose calls are recorded instead of run, and a clock for schedules."""
 
     def __init__(self, aws: Aws) -> None:
         services = ["scheduler.amazonaws.com", "lambda.amazonaws.com"]
@@ -54,11 +54,12 @@ class Scene:
 def scene(moto_aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Scene:
     scene = Scene(moto_aws)
 
-    def run(function: Any, event: Any = None) -> tuple[str, bool, str]:
-        scene.calls.append(event)
-        return "{}", False, ""
+    def invoke(function: Any, body: str, request_headers: Any, response_headers: Any) -> bytes:
+        assert request_headers == {"x-amz-invocation-type": "Event"}
+        scene.calls.append(json.loads(body))
+        return b""
 
-    monkeypatch.setattr(LambdaFunction, "_invoke_lambda", run)
+    monkeypatch.setattr(LambdaFunction, "invoke", invoke)
     return scene
 
 
