@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
-__all__ = ["encode", "encode_item", "plain"]
+__all__ = ["encode", "encode_item", "in_base64", "plain"]
 
 
 def encode(value: Any) -> str:
@@ -40,14 +40,15 @@ def plain(item: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _base64(value: bytes) -> str:
+def in_base64(value: bytes) -> str:
+    """How JSON spells bytes."""
     return b2a_base64(value, newline=False).decode()
 
 
 def _encode_set(values: set[Any]) -> str:
     kinds = {type(value) for value in values}
     if kinds == {bytes}:
-        kind, texts = "BS", [f'"{_base64(value)}"' for value in values]
+        kind, texts = "BS", [f'"{in_base64(value)}"' for value in values]
     elif kinds == {str}:
         kind, texts = "SS", [quoted(value) for value in values]
     elif kinds == {int}:
@@ -64,7 +65,7 @@ def _encode_list(values: list[Any]) -> str:
 _ENCODERS: dict[type, Callable[[Any], str]] = {
     int: lambda value: f'{{"N":"{value}"}}',
     str: lambda value: f'{{"S":{quoted(value)}}}',
-    bytes: lambda value: f'{{"B":"{_base64(value)}"}}',
+    bytes: lambda value: f'{{"B":"{in_base64(value)}"}}',
     bool: lambda value: '{"BOOL":true}' if value else '{"BOOL":false}',
     type(None): lambda value: '{"NULL":true}',
     set: _encode_set,

@@ -44,36 +44,36 @@ class Address(NamedTuple):
 
 
 class Connection:
-    """An open connection. It carries one request at a time, and none after an error."""
+    """An open connection. It carries one request at a time, and none after an error.
+
+    The socket never blocks: a wait is one `poll` until the deadline, where Python's own timeouts cost two more system
+    calls for each read and write.
+    """
 
     def __init__(self, address: Address, deadline: float) -> None:
         """Connect, or raise WireError(sent=False). `deadline` is on `time.monotonic`'s clock."""
         self.reusable = False
         self._host = address.host
-        self._quiet: type[OSError] = BlockingIOError
+        self._busy: tuple[type[OSError], type[OSError]] = (BlockingIOError, BlockingIOError)
         try:
             if address.tls:
-                self._socket, self._quiet = _secured(address, deadline)
+                self._socket, self._busy = _secured(address, deadline)
             else:
                 self._socket = _connected(address, deadline)
         except TimeoutError as problem:
             raise WireTimeout(f"{address.host} could not be reached in time.", sent=False) from problem
         except OSError as problem:
             raise WireError(f"{address.host} cannot be reached: {problem}.", sent=False) from problem
-        self._poll: Callable[[int], object] | None = None
-        if hasattr(select, "poll"):  # not on Windows
-            poll = select.poll()
-            poll.register(self._socket, select.POLLIN)
-            self._poll = poll.poll
+        self._socket.setblocking(False)
+        self._readable = _watch(self._socket, writing=False)
 
     def usable(self) -> bool:
         """Whether an idle connection is still open, as far as this side has heard."""
-        if self._poll and not self._poll(0):
+        if not self._readable(0):
             return True  # nothing has come since
         try:
-            self._socket.settimeout(0)
             self._socket.recv(1)
-        except self._quiet:
+        except self._busy:
             return True  # nothing to read: in TLS, what had come were session tickets
         except OSError:
             return False  # reset
@@ -88,15 +88,15 @@ class Connection:
         sent = False
         reader = Reader(self._receive, deadline)
         try:
-            self._set_timeout(deadline)
+            if monotonic() >= deadline:
+                raise TimeoutError
             if len(body) <= _TOGETHER:
                 head, body = head + body, b""
-            written = self._socket.send(head)
+            written = self._send(head, deadline)
             sent = True  # a first write that fails has put nothing on its way
-            for rest in (head[written:], body):
-                if rest:
-                    self._set_timeout(deadline)
-                    self._socket.sendall(rest)
+            if body or written < len(head):
+                self._send_all(memoryview(head)[written:], deadline)
+                self._send_all(memoryview(body), deadline)
         except TimeoutError as problem:
             raise WireTimeout(f"{self._host} did not take the request in time.", sent=sent) from problem
         except OSError as problem:
@@ -122,14 +122,47 @@ class Connection:
         self._socket.close()
 
     def _receive(self, size: int, deadline: float) -> bytes:
-        self._set_timeout(deadline)
-        return self._socket.recv(size)
+        """At least one byte, or b"" at the end; of TLS, `size` is more than a record, so nothing stays unseen."""
+        while True:
+            left = deadline - monotonic()
+            if left <= 0 or not self._readable(int(left * 1000) + 1):
+                raise TimeoutError
+            try:
+                return self._socket.recv(size)
+            except self._busy as problem:
+                self._wait(problem, deadline)
 
-    def _set_timeout(self, deadline: float) -> None:
+    def _send(self, data: bytes | memoryview, deadline: float) -> int:
+        """Write what goes out at once; its size."""
+        while True:
+            try:
+                return self._socket.send(data)
+            except self._busy as problem:
+                self._wait(problem, deadline, writing=True)
+
+    def _send_all(self, rest: memoryview, deadline: float) -> None:
+        while rest:
+            rest = rest[self._send(rest, deadline) :]
+
+    def _wait(self, problem: OSError, deadline: float, *, writing: bool = False) -> None:
+        """Until the socket can go on after `problem`: TLS may have to read in order to write, and the reverse."""
+        reads, writes = self._busy
+        if reads is not writes:
+            writing = isinstance(problem, writes)
         left = deadline - monotonic()
-        if left <= 0:  # zero would mean: do not wait, and negative is an error
+        if left <= 0 or not _watch(self._socket, writing=writing)(int(left * 1000) + 1):
             raise TimeoutError
-        self._socket.settimeout(left)
+
+
+def _watch(watched: socket.socket, *, writing: bool) -> Callable[[int], object]:
+    """What waits so many milliseconds for `watched` to be readable, or writable, and says whether it is."""
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(watched, select.POLLOUT if writing else select.POLLIN)
+        return poll.poll
+    sockets, none = [watched], list[socket.socket]()  # Windows
+    reading = none if writing else sockets
+    return lambda milliseconds: any(select.select(reading, sockets if writing else none, none, milliseconds / 1000))
 
 
 def _connected(address: Address, deadline: float) -> socket.socket:
@@ -156,17 +189,17 @@ def _connected(address: Address, deadline: float) -> socket.socket:
     raise problem
 
 
-def _secured(address: Address, deadline: float) -> tuple[socket.socket, type[OSError]]:
-    """A connected TLS socket with a verified certificate, and what a read raises when there is nothing to read."""
+def _secured(address: Address, deadline: float) -> tuple[socket.socket, tuple[type[OSError], type[OSError]]]:
+    """A connected TLS socket with a verified certificate, and what it raises when it waits to read and to write."""
     from lambda_function import trust
 
     try:
-        return _shaken(address, deadline, trust.first()), trust.QUIET
+        return _shaken(address, deadline, trust.first()), trust.BUSY
     except trust.DISTRUST:
         second = trust.second()
         if second is None:
             raise
-        return _shaken(address, deadline, second), trust.QUIET
+        return _shaken(address, deadline, second), trust.BUSY
 
 
 def _shaken(address: Address, deadline: float, context: SSLContext) -> socket.socket:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from lambda_function.attributes import in_base64
 from lambda_function.calendars import Calendar
 from lambda_function.dynamodb import ConditionFailed, Table, Unavailable
 from lambda_function.entries import Entry, Windows, decode_entry, encode_entry, windows
@@ -170,10 +171,10 @@ class Counters:
     def _write(self, call: _Call, in_force: Terms, held: Hold, own: Windows, start: int) -> Ticket | None:
         """Reserve `held`; None if a condition forbade it, and then the item as it is now is known."""
         entry = call.entry(start, held, self._hold_seconds)
-        update, condition, values = reservation(in_force, held, entry, own, start, call.known.closed)
+        statement, values = reservation(in_force, held, in_base64(entry), own, start, call.known.closed)
         try:
             # No answer is asked for: `pv` says that nothing but numbers has changed, and the settle tells those.
-            self._table.update(counter_key(call.tenant), update, condition=condition, values=values)
+            self._table.execute(statement, counter_key(call.tenant), values)
             call.known.closed = []
         except ConditionFailed as refused:
             item = refused.item or {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 __all__ = ["Reader", "Reply"]
@@ -11,13 +12,47 @@ _HEAD_LIMIT = 65536  # bytes of status line and headers
 _LINE_LIMIT = 4096  # bytes of a chunk's size line
 _PIECE = 65536  # bytes asked for at once
 _HEX = frozenset(b"0123456789abcdefABCDEF")
+# Two expressions see to what every reply needs; names and values of all headers are wanted of few.
+_HEAD = re.compile(rb"HTTP/1\.([01]) (\d{3})(?: [^\r\n]*)?\r\n(?:[^\s:]+:[^\r\n]*\r\n)*")
+_FRAMING = re.compile(rb"\n(content-length|transfer-encoding|connection):[ \t]*([^\r]*)", re.IGNORECASE)
+
+
+class Headers(Mapping[str, str]):
+    """The headers of a head that was found well formed, taken apart when somebody asks."""
+
+    __slots__ = ("_head", "_parsed")
+
+    def __init__(self, head: bytes) -> None:
+        self._head = head
+        self._parsed: dict[str, str] | None = None
+
+    def _all(self) -> dict[str, str]:
+        if self._parsed is None:
+            parsed = self._parsed = {}
+            for line in self._head.decode("latin-1").split("\r\n")[1:-1]:
+                name, _, value = line.partition(":")
+                name, value = name.lower(), value.strip(" \t")
+                parsed[name] = f"{parsed[name]}, {value}" if name in parsed else value
+        return self._parsed
+
+    def __getitem__(self, name: str) -> str:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __repr__(self) -> str:
+        return repr(self._all())
 
 
 class Reply(NamedTuple):
     """A complete reply; header names in lower case, repeated ones joined by commas."""
 
     status: int
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     body: bytes
 
 
@@ -38,32 +73,36 @@ class Reader:
     def reply(self, *, bodiless: bool = False) -> Reply:
         """The reply. Raises ValueError if it is not HTTP, ConnectionError if it ends early, and what `receive` does."""
         while True:
-            status, headers, version = self._head()
+            status, head, keeps = self._head()
             if status >= 200:
                 break  # 1xx only announces the reply
+        framing: dict[bytes, bytes] = {}
+        for spelled, value in _FRAMING.findall(head):
+            name = spelled.lower()
+            framing[name] = framing[name] + b"," + value if name in framing else value
         framed = True
         if bodiless or status in (204, 304):
             body = b""
-        elif "transfer-encoding" in headers:
-            if headers["transfer-encoding"].lower() != "chunked":
+        elif b"transfer-encoding" in framing:
+            if framing[b"transfer-encoding"].strip().lower() != b"chunked":
                 raise ValueError("unknown transfer encoding")
             body = self._chunked()
-        elif "content-length" in headers:
-            length = headers["content-length"]
-            if not (length.isascii() and length.isdigit()):
+        elif b"content-length" in framing:
+            length = framing[b"content-length"].strip()
+            if not length.isdigit():
                 raise ValueError("bad content length")
             body = self._exactly(int(length))
         else:
             framed = False
             body = self._all()
-        connection = headers.get("connection", "").lower()
-        kept = "close" not in connection if version == "1" else "keep-alive" in connection
+        connection = framing.get(b"connection", b"").lower()
+        kept = b"close" not in connection if keeps else b"keep-alive" in connection
         # Bytes beyond the reply would be read as the next one's.
         self.keeps_alive = framed and kept and not self._buffer
-        return Reply(status, headers, body)
+        return Reply(status, Headers(head), body)
 
-    def _head(self) -> tuple[int, dict[str, str], str]:
-        """Status, headers and minor version; what follows them stays in the buffer."""
+    def _head(self) -> tuple[int, bytes, bool]:
+        """Status, head, and whether connections are kept by default; what follows stays in the buffer."""
         data = self._buffer or self._more()
         while (end := data.find(b"\r\n\r\n")) < 0:
             if not data.startswith(b"HTTP/1."[: len(data)]):
@@ -71,20 +110,13 @@ class Reader:
             if len(data) > _HEAD_LIMIT:
                 raise ValueError("headers without an end")
             data += self._more()
-        lines = data[:end].decode("latin-1").split("\r\n")
+        if end > _HEAD_LIMIT:
+            raise ValueError("headers too large")
+        found = _HEAD.fullmatch(data, 0, end + 2)
+        if found is None:
+            raise ValueError("no status line, or a header that is none")
         self._buffer = data[end + 4 :]
-        first = lines[0]
-        code = first[9:12]
-        if end > _HEAD_LIMIT or not first.startswith(("HTTP/1.1 ", "HTTP/1.0 ")) or not code.isdecimal():
-            raise ValueError("no status line" if end <= _HEAD_LIMIT else "headers too large")
-        headers: dict[str, str] = {}
-        for line in lines[1:]:
-            name, colon, value = line.partition(":")
-            if not colon or name[:1] in " \t" or name[-1] in " \t":
-                raise ValueError("bad header")
-            name = name.lower()
-            headers[name] = f"{headers[name]}, {value.strip()}" if name in headers else value.strip()
-        return int(code), headers, first[7]
+        return int(found[2]), found[0], found[1] == b"1"
 
     def _more(self) -> bytes:
         data = self._receive(_PIECE, self._deadline)

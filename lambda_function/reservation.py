@@ -5,13 +5,13 @@ lambda_function/refusals.py makes the same comparisons in words.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
 
 from lambda_function.entries import Windows
 from lambda_function.ledger import hour
 from lambda_function.limits import Hold, Terms
+from lambda_function.statements import Statement
 
 __all__ = ["removal", "reservation"]
 
@@ -19,47 +19,52 @@ _SOUND = (
     "NOT contains(inflight, :e) AND NOT contains(voided, :e) AND attribute_not_exists(suspended)"
     " AND (attribute_not_exists(inflight) OR size(inflight) < :c)"
 )
+_TYPES = {":e": "B", ":E": "BS", ":h": "S", ":a": "N", ":t": "N", ":o": "N", ":c": "N"}
 _LIMITS = (":lm", ":ld", ":lq", ":lk")  # in the order of Windows
 
 
 def reservation(
-    terms: Terms, held: Hold, entry: bytes, own: Windows, start: int, closed: Sequence[str]
-) -> tuple[str, str, dict[str, Any]]:
-    """Update expression, condition and values that add `held` to the windows `own` of the instant `start`.
+    terms: Terms, held: Hold, entry: str, own: Windows, start: int, closed: Iterable[str]
+) -> tuple[Statement, tuple[int | str, ...]]:
+    """The statement, and its values, that adds `held` to the windows `own` of the instant `start`.
 
     Expressions have no arithmetic, so each counter is compared with what the limit leaves for it before `held`. A
-    window that is not there is empty: `held` by itself must be within every limit. `closed` windows are removed along.
+    window that is not there is empty: `held` by itself must be within every limit. `entry` is in base64; `closed`
+    windows are removed along.
     """
-    values: dict[str, Any] = {
-        ":e": entry,
-        ":E": {entry},
-        ":h": hour(start),
-        ":a": held.amount,
-        ":t": held.tokens,
-        ":o": 1,
-        ":c": terms.policy.max_concurrent_requests,
-    }
-    policy = terms.policy
-    limits = (policy.monthly_budget, policy.daily_budget, terms.requests_per_minute, terms.tokens_per_minute)
-    for name, limit, share in zip(_LIMITS, limits, (held.amount, held.amount, 1, held.tokens), strict=True):
-        if limit is not None:
-            values[name] = limit - share
+    policy, amount = terms.policy, held.amount
+    month, day = policy.monthly_budget, policy.daily_budget
+    requests, tokens = terms.requests_per_minute, terms.tokens_per_minute
+    left = (
+        None if month is None else month - amount,
+        None if day is None else day - amount,
+        None if requests is None else requests - 1,
+        None if tokens is None else tokens - held.tokens,
+    )
+    limited = (month is not None, day is not None, requests is not None, tokens is not None)
+    values: list[int | str] = [
+        entry, entry, hour(start), amount, held.tokens, 1, policy.max_concurrent_requests,
+        *(number for number in left if number is not None),
+    ]  # fmt: skip
     if terms.version is not None:
-        values[":v"] = terms.version
-    limited = tuple(limit is not None for limit in limits)
-    update, condition = _texts(own, terms.version is not None, limited)
-    return update + removal(closed, own) if closed else update, condition, values
+        values.append(terms.version)
+    return _statement(own, terms.version is not None, limited, tuple(closed)), tuple(values)
 
 
 @lru_cache(64)
-def _texts(own: Windows, versioned: bool, limited: tuple[bool, ...]) -> tuple[str, str]:
-    """Update expression and condition; the same for all requests of a minute under the same limits."""
-    condition = f"{_SOUND} AND {'pv = :v' if versioned else 'attribute_not_exists(pv)'}"
+def _statement(
+    own: Windows, versioned: bool, limited: tuple[bool, bool, bool, bool], closed: tuple[str, ...]
+) -> Statement:
+    """The same for all requests of a minute under the same limits."""
+    condition, types = f"{_SOUND} AND {'pv = :v' if versioned else 'attribute_not_exists(pv)'}", dict(_TYPES)
     for name, window, is_limited in zip(_LIMITS, own, limited, strict=False):
         if is_limited:
             condition += f" AND (attribute_not_exists({window}) OR {window} <= {name})"
+            types[name] = "N"
+    if versioned:
+        types[":v"] = "N"
     update = f"SET active = :h ADD inflight :E, {own.month} :a, {own.day} :a, {own.requests} :o, {own.tokens} :t"
-    return update, condition
+    return Statement(update + removal(closed, own), condition=condition, types=types)
 
 
 def removal(closed: Iterable[str], own: Windows) -> str:

@@ -7,16 +7,21 @@ races, and repeating it is harmless. Amounts always go to the windows of the ent
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
+from lambda_function.attributes import in_base64
 from lambda_function.dynamodb import ConditionFailed, Table
-from lambda_function.entries import held_by
+from lambda_function.entries import Windows, held_by
 from lambda_function.ledger import counter_key
 from lambda_function.reservation import removal
+from lambda_function.statements import Statement
 
 __all__ = ["charge", "record_once", "release", "settle", "sweep_up"]
 
 _HERE = "contains(inflight, :e)"
+# The entry, as a member and as a set; what its money and its tokens change by.
+_CHANGE = {":e": "B", ":E": "BS", ":d": "N", ":t": "N"}
 
 
 def settle(
@@ -28,16 +33,12 @@ def settle(
     Raises Unavailable.
     """
     own, held, held_tokens = held_by(entry)
-    values = {":e": entry, ":E": {entry}, ":d": cost - held, ":t": tokens - held_tokens}
-    change = f"ADD {own.month} :d, {own.day} :d, {own.tokens} :t"
-    settled = f", {own.five} :c, {own.hour} :c" if cost else ""
+    text, change = in_base64(entry), (cost - held, tokens - held_tokens)
     try:
-        item = table.update(
+        item = table.execute(
+            _settlement(own, cost != 0, tuple(closed)),
             counter_key(tenant),
-            f"{change}{settled} DELETE inflight :E{removal(closed, own)}",
-            condition=_HERE,
-            values={**values, ":c": cost} if cost else values,
-            returns="ALL_NEW",
+            (text, text, *change, cost) if cost else (text, text, *change),
             idempotent=True,
         )
     except ConditionFailed as refused:
@@ -47,17 +48,33 @@ def settle(
     else:
         return item, True
     try:
-        item = table.update(
-            counter_key(tenant),
-            f"{change}, {own.five} :d, {own.hour} :d DELETE swept :E",
-            condition="contains(swept, :e)",
-            values=values,
-            returns="ALL_NEW",
-            idempotent=True,
-        )
+        item = table.execute(_correction(own), counter_key(tenant), (text, text, *change), idempotent=True)
     except ConditionFailed as refused:
         return refused.item or {}, False
     return item, True
+
+
+@lru_cache(64)
+def _settlement(own: Windows, costs: bool, closed: tuple[str, ...]) -> Statement:
+    """What takes an entry out of `inflight`; its values in the order of _CHANGE, and the cost if it `costs`."""
+    spent = f", {own.five} :c, {own.hour} :c" if costs else ""
+    return Statement(
+        f"ADD {own.month} :d, {own.day} :d, {own.tokens} :t{spent} DELETE inflight :E{removal(closed, own)}",
+        condition=_HERE,
+        types={**_CHANGE, ":c": "N"} if costs else _CHANGE,
+        returns="ALL_NEW",
+    )
+
+
+@lru_cache(16)
+def _correction(own: Windows) -> Statement:
+    """What takes an entry out of `swept`, where it was settled in full."""
+    return Statement(
+        f"ADD {own.month} :d, {own.day} :d, {own.tokens} :t, {own.five} :d, {own.hour} :d DELETE swept :E",
+        condition="contains(swept, :e)",
+        types=_CHANGE,
+        returns="ALL_NEW",
+    )
 
 
 def sweep_up(table: Table, tenant: str, entry: bytes) -> bool:

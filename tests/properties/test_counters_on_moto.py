@@ -24,6 +24,7 @@ from lambda_function.entries import windows
 from lambda_function.ledger import counter_key, record
 from lambda_function.limits import Demand, Policy
 from lambda_function.refusals import Refused
+from lambda_function.statements import Statement
 from lambda_function.wire import Credentials, Wire
 from lib.local import atomic_writes
 from tests.properties.counters_machine import CountersMachine
@@ -69,6 +70,10 @@ class Twin(TableDouble):
 
     def update(self, key: Key, expression: str, **more: Any) -> dict[str, Any]:
         answer: dict[str, Any] = self._same(super().update, self.real.update, key, expression, **more)
+        return answer
+
+    def execute(self, statement: Statement, key: Key, values: Any, **more: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = self._same(super().execute, self.real.execute, statement, key, values, **more)
         return answer
 
     def put(self, item: Mapping[str, Any], **more: Any) -> None:
