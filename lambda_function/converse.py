@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
+from lambda_function.json_text import from_json
 from lambda_function.wire import Wire, WireError, WireTimeout
 
 __all__ = ["Outcome", "converse"]
@@ -57,7 +58,7 @@ def converse(wire: Wire, arn: str, body: bytes, timeout: float) -> Outcome:
 def _parsed(body: bytes) -> tuple[str, dict[str, Any] | None]:
     try:
         text = body.decode()
-        value = json.loads(text)
+        value = from_json(text)
     except ValueError:
         return "", None
     return text, value if isinstance(value, dict) and isinstance(value.get("usage"), dict) else None

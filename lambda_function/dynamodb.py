@@ -15,6 +15,7 @@ from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
 from lambda_function.attributes import encode_item, plain
+from lambda_function.json_text import from_json
 from lambda_function.statements import Statement
 from lambda_function.wire import Wire, WireError
 
@@ -39,7 +40,6 @@ _TARGETS = {
     name: {"x-amz-target": f"DynamoDB_20120810.{name}"}
     for name in ("UpdateItem", "PutItem", "GetItem", "DeleteItem", "Query", "BatchGetItem")
 }
-_parse = json.JSONDecoder().raw_decode  # what json.loads calls in the end
 _OURS = {"ValidationException", "SerializationException"}
 
 
@@ -201,7 +201,7 @@ class Table:
             else:
                 if reply.status == 200:
                     try:
-                        return _parse(reply.body.decode())[0]  # type: ignore[no-any-return]
+                        return from_json(reply.body.decode())  # type: ignore[no-any-return]
                     except ValueError:
                         raise Unavailable(f"{operation}: DynamoDB did not answer in JSON", sent=True) from None
                 passing, sent, said = _refused(operation, reply.status, reply.body)

@@ -52,14 +52,14 @@ class Context(Protocol):
 class _Call:
     """One request on its way, with what is known of it so far."""
 
-    __slots__ = ("began", "body", "context", "exact", "profile", "raw", "row", "snapshot", "tenant")
+    __slots__ = ("began", "body", "context", "exact", "profile", "row", "snapshot", "tenant", "text")
 
     snapshot: Snapshot
     profile: Profile
     row: Mapping[str, Any]
     body: dict[str, Any]
-    raw: bytes
-    exact: bool  # `raw` is `body` to the byte
+    text: str
+    exact: bool  # `text` is `body` to the character
 
     def __init__(self, context: Context, began: float) -> None:
         self.context = context
@@ -130,7 +130,7 @@ class Gateway:
     def _prepare(self, call: _Call, request: Request) -> None:
         """Body, profile and price. Nothing costs anything yet."""
         call.body, call.exact = converse_body(request.body)
-        call.raw = request.body
+        call.text = request.body
         try:
             call.profile = call.snapshot.resolver.resolve(call.tenant, request.headers)
         except Refusal as refusal:
@@ -223,10 +223,11 @@ class Gateway:
 def _sent(call: _Call, max_tokens: int) -> bytes:
     """The body to send: the caller's own bytes, unless maxTokens has to be set."""
     config = call.body.get("inferenceConfig") or {}
-    if call.exact and config.get("maxTokens") == max_tokens:
-        return call.raw
-    body = {**call.body, "inferenceConfig": {**config, "maxTokens": max_tokens}}
-    return json.dumps(body, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    text = call.text
+    if not call.exact or config.get("maxTokens") != max_tokens:
+        body = {**call.body, "inferenceConfig": {**config, "maxTokens": max_tokens}}
+        text = json.dumps(body, separators=(",", ":"))
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _asked_tier(body: Mapping[str, Any]) -> str | None:

@@ -7,7 +7,7 @@ docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metri
 from __future__ import annotations
 
 from collections.abc import Mapping
-from json.encoder import encode_basestring_ascii
+from json.encoder import encode_basestring_ascii as quoted
 
 from lambda_function.money import usd
 from lambda_function.pricing import Cost
@@ -86,7 +86,7 @@ def request_line(
     """The line of a request that was sent to Bedrock. `latency` is milliseconds, `about` fields of no dimension."""
     outcome = INVOCATION_SUCCESS if succeeded else INVOCATION_FAILURE
     cached = bool(usage.cache_read or usage.cache_write_5m or usage.cache_write_1h)
-    directives = f"{_DIRECTIVES[outcome, cached]},{_LEVEL}{',' + _EXCEEDED if exceeded else ''}"
+    directives = f"{_DIRECTIVES[outcome, cached]},{_LEVEL}"
     values = (
         f'"{INPUT_TOKENS}":{usage.input},"{OUTPUT_TOKENS}":{usage.output},"{INPUT_TOKENS_COST}":{usd(cost.input)},'
         f'"{OUTPUT_TOKENS_COST}":{usd(cost.output)},"{LATENCY}":{latency},"{outcome}":1,"{ALERT_LEVEL}":{LEVELS[level]}'
@@ -98,23 +98,30 @@ def request_line(
             f',"{CACHE_TOKENS_COST}":{usd(cost.cache)}'
         )
     if exceeded:
+        directives += f",{_EXCEEDED}"
         values += f',"{RESERVATION_EXCEEDED}":1'
-    return _line(now, directives, {PROFILE_DIMENSION: profile, TENANT_DIMENSION: tenant, **about}, values)
+    return _line(now, directives, _fields(tenant, profile, about), values)
 
 
 def denied_line(now: float, tenant: str, profile: str | None, about: Mapping[str, str]) -> str:
     """The line of a request that was turned away before any model, by a limit or because it was wrong."""
-    fields = {TENANT_DIMENSION: tenant, **about}
-    if profile is None:
-        return _line(now, _DENIED_TENANT, fields, f'"{INVOCATION_DENIED}":1')
-    return _line(now, _DENIED_BOTH, {PROFILE_DIMENSION: profile, **fields}, f'"{INVOCATION_DENIED}":1')
+    directives = _DENIED_TENANT if profile is None else _DENIED_BOTH
+    return _line(now, directives, _fields(tenant, profile, about), f'"{INVOCATION_DENIED}":1')
 
 
 def level_line(now: float, tenant: str, level: str) -> str:
     """The line that keeps a quiet tenant's level on the dashboard."""
-    return _line(now, _LEVEL, {TENANT_DIMENSION: tenant}, f'"{ALERT_LEVEL}":{LEVELS[level]}')
+    return _line(now, _LEVEL, _fields(tenant, None, {}), f'"{ALERT_LEVEL}":{LEVELS[level]}')
 
 
-def _line(now: float, directives: str, fields: Mapping[str, str], values: str) -> str:
-    named = ",".join([f'"{name}":{encode_basestring_ascii(value)}' for name, value in fields.items()])
-    return f'{{"_aws":{{"Timestamp":{int(now * 1000)},"CloudWatchMetrics":[{directives}]}},{named},{values}}}\n'
+def _fields(tenant: str, profile: str | None, about: Mapping[str, str]) -> str:
+    text = f'"{TENANT_DIMENSION}":{quoted(tenant)}'
+    if profile is not None:
+        text += f',"{PROFILE_DIMENSION}":{quoted(profile)}'
+    for name, value in about.items():
+        text += f',"{name}":{quoted(value)}'
+    return text
+
+
+def _line(now: float, directives: str, fields: str, values: str) -> str:
+    return f'{{"_aws":{{"Timestamp":{int(now * 1000)},"CloudWatchMetrics":[{directives}]}},{fields},{values}}}\n'

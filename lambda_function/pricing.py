@@ -67,6 +67,8 @@ def dearest(row: Row, most_input: int, asked_tier: str | None, caches: bool) -> 
     Bedrock serves a request at the tier that it asks for or at the default one. Input may be billed as a cache write
     where the request `caches`.
     """
+    if not asked_tier and not caches and not row.get("long_context"):
+        return Rates(row["input_cost"], row["output_cost"])  # nearly all requests
     tiers = {_DEFAULT, asked_tier or _DEFAULT}
     kinds = ("input_cost", "cache_write_cost", "cache_write_1h_cost") if caches else ("input_cost",)
     reachable = [row, *(long for long in row.get("long_context", ()) if most_input > long["above"])]

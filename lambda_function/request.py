@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+from lambda_function.json_text import from_json
 
 __all__ = ["Refusal", "Request", "answer", "converse_body", "request_of"]
 
@@ -29,7 +30,7 @@ class Request(NamedTuple):
     method: str
     path: str
     headers: Mapping[str, str]
-    body: bytes
+    body: str
     key_id: str
 
 
@@ -41,21 +42,23 @@ def request_of(event: Mapping[str, Any]) -> Request:
         event.get("httpMethod", ""),
         event.get("resource") or event.get("path", ""),
         headers,
-        _bytes(event.get("body") or "", bool(event.get("isBase64Encoded"))),
+        _text(event.get("body") or "", bool(event.get("isBase64Encoded"))),
         identity.get("apiKeyId") or "",
     )
 
 
-def converse_body(body: bytes) -> tuple[dict[str, Any], bool]:
+def converse_body(body: str) -> tuple[dict[str, Any], bool]:
     """The Converse request in `body`, and whether `body` is it to the byte: the bare list of messages is one too.
 
     Raises Refusal (400) where it is empty, not JSON, or neither an object with messages nor a list.
     """
-    if not body.strip():
-        raise Refusal(400, "ValidationError", "The body is empty; send a Converse request or a list of messages.")
     try:
-        parsed = json.loads(body)
+        parsed = from_json(body)
     except (ValueError, RecursionError):
+        if not body.strip():
+            raise Refusal(
+                400, "ValidationError", "The body is empty; send a Converse request or a list of messages."
+            ) from None
         raise Refusal(400, "ValidationError", "The body is not JSON.") from None
     if isinstance(parsed, list):
         return {"messages": parsed}, False
@@ -79,16 +82,17 @@ def answer(status: int, body: str, request_id: str, headers: Mapping[str, str] |
     }
 
 
-def _bytes(body: str, encoded: bool) -> bytes:
-    if not encoded:
-        content = body.encode("utf-8", "surrogatepass")
-    else:
+def _text(body: str, encoded: bool) -> str:
+    if encoded:
         import binascii  # bodies arrive as text unless somebody configures binary media types
 
         try:
-            content = binascii.a2b_base64(body, strict_mode=True)
+            body = binascii.a2b_base64(body, strict_mode=True).decode()
         except binascii.Error:
             raise Refusal(400, "ValidationError", "The body is not the base64 that it says it is.") from None
-    if len(content) > MOST_BODY_BYTES:
+        except UnicodeDecodeError:
+            raise Refusal(400, "ValidationError", "The body is not JSON.") from None
+    # A character has up to four bytes.
+    if 4 * len(body) > MOST_BODY_BYTES < len(body.encode("utf-8", "surrogatepass")):
         raise Refusal(413, "PayloadTooLarge", f"The body is larger than {MOST_BODY_BYTES} bytes.")
-    return content
+    return body

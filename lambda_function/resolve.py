@@ -6,7 +6,7 @@ Indexes are built once for a snapshot, so that the cost of a request does not de
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from lambda_function.request import Refusal
@@ -111,18 +111,16 @@ class Resolver:
         return found
 
     def _by_tags(self, tenant: str, tags: Mapping[str, str]) -> Profile:
-        matching = sorted((self._tagged.get((tenant, key, value), _NOBODY) for key, value in tags.items()), key=len)
-        # From the smallest set: its size bounds the work, however many profiles share the other tags.
-        found = [profile for profile in matching[0] if all(profile in other for other in matching[1:])]
-        if not found:
-            raise _not_found()
-        return found[0] if len(found) == 1 else _ambiguous(found)
+        matching = [self._tagged.get((tenant, key, value), _NOBODY) for key, value in tags.items()]
+        found = matching[0]
+        if len(matching) > 1:
+            # From the smallest set: its size bounds the work, however many profiles share the other tags.
+            matching.sort(key=len)
+            found = matching[0].intersection(*matching[1:])
+        return _single(found)
 
     def _only(self, tenant: str) -> Profile:
-        found = self.profiles_of(tenant)
-        if not found:
-            raise _not_found()
-        return found[0] if len(found) == 1 else _ambiguous(found)
+        return _single(self.profiles_of(tenant))
 
 
 _NOBODY: set[Profile] = set()
@@ -145,7 +143,11 @@ def _not_found() -> Refusal:
     return Refusal(404, "ProfileNotFound", "No inference profile of this tenant is what the headers describe.")
 
 
-def _ambiguous(found: list[Profile]) -> Profile:
+def _single(found: Collection[Profile]) -> Profile:
+    if len(found) == 1:
+        return next(iter(found))
+    if not found:
+        raise _not_found()
     names = sorted(profile.name for profile in found)
     more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
     raise Refusal(

@@ -20,19 +20,15 @@ def budget_left(
 
     What is reserved counts as gone.
     """
-    own = windows(int(now), calendar.offset(now))
-    left = [
-        (max(0, limit - (item or {}).get(window, 0)), end)
-        for limit, window, end in (
-            (policy.monthly_budget, own.month, calendar.month_end),
-            (policy.daily_budget, own.day, calendar.day_end),
-        )
-        if limit is not None
-    ]
-    if not left:
+    monthly, daily = policy.monthly_budget, policy.daily_budget
+    if monthly is None and daily is None:
         return None
-    amount, end = min(left, key=lambda pair: pair[0])
-    return amount, end(now)
+    item, own = item or {}, windows(int(now), calendar.offset(now))
+    month = None if monthly is None else monthly - item.get(own.month, 0)
+    day = None if daily is None else daily - item.get(own.day, 0)
+    if day is None or (month is not None and month <= day):
+        return max(0, month or 0), calendar.month_end(now)
+    return max(0, day), calendar.day_end(now)
 
 
 def usage(
