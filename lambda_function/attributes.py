@@ -24,16 +24,18 @@ def encode(value: Any) -> str:
 
 def encode_item(item: Mapping[str, Any]) -> str:
     """The JSON text of a map from attribute names, or expression placeholders, to AttributeValues."""
+    # A look for the two that nearly all attributes are is cheaper than a call for each.
     parts = [
-        f'{quoted(name)}:{{"N":"{value}"}}' if type(value) is int else f"{quoted(name)}:{encode(value)}"
+        f'{quoted(name)}:{{"N":"{value}"}}' if type(value) is int
+        else f'{quoted(name)}:{{"S":{quoted(value)}}}' if type(value) is str
+        else f"{quoted(name)}:{encode(value)}"
         for name, value in item.items()
-    ]
+    ]  # fmt: skip
     return f"{{{','.join(parts)}}}"
 
 
 def plain(item: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """A map of AttributeValues, as parsed from JSON, in plain Python. Sets are `set`."""
-    # A look for the two that nearly all attributes are is cheaper than taking each apart.
     return {
         name: int(typed["N"]) if "N" in typed else typed["S"] if "S" in typed else _decode(typed)
         for name, typed in item.items()

@@ -88,7 +88,7 @@ class Wire:
         head = self._head(route, method, path, query, body, headers)
         tried = False
         while True:
-            kept = None if tried else self._kept(route.address)
+            kept = None if tried else self._kept(route.idle)
             connection = kept or Connection(route.address, deadline)
             try:
                 reply = connection.exchange(head, body, bodiless=method == "HEAD", deadline=deadline)
@@ -99,7 +99,7 @@ class Wire:
                 continue
             finally:
                 if connection.reusable:
-                    self._idle.setdefault(route.address, []).append((connection, self._clock()))
+                    route.idle.append((connection, self._clock()))
                 else:
                     connection.close()
             return reply
@@ -110,9 +110,8 @@ class Wire:
             while kept:
                 kept.pop()[0].close()
 
-    def _kept(self, address: Address) -> Connection | None:
-        """An idle connection that is still open, the last used first."""
-        kept = self._idle.get(address)
+    def _kept(self, kept: list[tuple[Connection, float]]) -> Connection | None:
+        """One of `kept` that is still open, the last used first."""
         while kept:
             try:
                 connection, since = kept.pop()
@@ -127,7 +126,8 @@ class Wire:
         host = f"{_HOSTS.get(service, service)}.{self._region}.{self._suffix}"
         address = self._override or Address(host, 443, True)
         signer = Signer(self._region, _NAMES.get(service, service), encode_path=service != "s3")
-        route = self._routes[service] = _Route(address, signer, service)
+        idle = self._idle.setdefault(address, [])
+        route = self._routes[service] = _Route(address, signer, service, idle)
         return route
 
     def _head(
@@ -186,10 +186,11 @@ class _Shape:
 class _Route:
     """What all requests to a service share."""
 
-    __slots__ = ("address", "content_type", "hashed", "host", "shapes", "signer")
+    __slots__ = ("address", "content_type", "hashed", "host", "idle", "shapes", "signer")
 
-    def __init__(self, address: Address, signer: Signer, service: str) -> None:
+    def __init__(self, address: Address, signer: Signer, service: str, idle: list[tuple[Connection, float]]) -> None:
         self.address = address
+        self.idle = idle
         self.signer = signer
         self.shapes: dict[object, _Shape] = {}
         self.content_type = _CONTENT_TYPES.get(service, "")
