@@ -276,8 +276,18 @@ def test_an_overrun_turns_the_right_alarm_and_mails_once(stack: Stack) -> None:
         (alarm,) = stack.aws("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
         return str(alarm["StateValue"])
 
+    def mails() -> list[email.message.EmailMessage]:
+        found = [
+            email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+            for file in (stack.folder / ".local" / "mail").glob("*.eml")
+        ]
+        return [mail for mail in found if name in str(mail["Subject"])]
+
+    # What the tests before this one sent may have been an overrun too: it passes first.
     now = stack.admin("GET", "/_local/clock")
-    stack.admin("POST", "/_local/clock", {"offset": now["offset"] + 61 - now["now"] % 60})  # a minute's beginning
+    stack.admin("POST", "/_local/clock", {"offset": now["offset"] + 241 + 60 - (now["now"] + 240) % 60})
+    eventually(lambda: state() == "OK", 60)
+    before = len(mails())
     for _ in range(12):
         stack.invoke("Globex", inference_profile_id="globex-web-search-bot")
     now = stack.admin("GET", "/_local/clock")
@@ -285,10 +295,5 @@ def test_an_overrun_turns_the_right_alarm_and_mails_once(stack: Stack) -> None:
     eventually(lambda: state() == "ALARM", 60)
     stack.admin("POST", "/_local/clock", {"offset": now["offset"] + 240})
     eventually(lambda: state() == "OK", 60)
-    mails = [
-        email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
-        for file in (stack.folder / ".local" / "mail").glob("*.eml")
-    ]
-    about = [mail for mail in mails if name in str(mail["Subject"])]
-    assert len(about) == 1
-    assert about[0]["To"] == "your-email@example.com"
+    assert len(mails()) == before + 1
+    assert mails()[-1]["To"] == "your-email@example.com"
