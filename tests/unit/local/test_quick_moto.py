@@ -54,6 +54,53 @@ def test_the_same_condition_with_other_values(update: Callable[..., Any]) -> Non
     assert add(6, 6) == {"x": {"N": "12"}}
 
 
+def test_every_type_of_attribute_comes_back(update: Callable[..., Any], moto_aws: Callable[[str], Any]) -> None:
+    item = {
+        "pk": {"S": "a"}, "n": {"N": "1.5"}, "b": {"B": b"\x00\xff"}, "yes": {"BOOL": False}, "no": {"NULL": True},
+        "l": {"L": [{"B": b"x"}, {"M": {"N": {"N": "1"}}}, {"L": []}]}, "m": {"M": {"S": {"S": ""}, "e": {"M": {}}}},
+        "bs": {"BS": [b"\x00", b"\x01"]}, "ns": {"NS": ["1"]}, "ss": {"SS": ["x"]},
+    }  # fmt: skip
+    table = moto_aws("dynamodb")
+    table.put_item(TableName="t", Item=item)
+    assert table.get_item(TableName="t", Key={"pk": {"S": "a"}})["Item"] == item
+    assert table.scan(TableName="t")["Items"] == [item]
+
+
+def test_queries_find_their_partition_in_order(moto_aws: Callable[[str], Any]) -> None:
+    table = moto_aws("dynamodb")
+    names = ("pk", "sk", "active")
+    table.create_table(
+        TableName="q", BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+        GlobalSecondaryIndexes=[{
+            "IndexName": "active", "Projection": {"ProjectionType": "KEYS_ONLY"},
+            "KeySchema": [{"AttributeName": "active", "KeyType": "HASH"}, {"AttributeName": "pk", "KeyType": "RANGE"}],
+        }],
+    )  # fmt: skip
+    for number in (3, 1, 2, 0):
+        for name in "ba":
+            here = {"active": {"S": "now"}} if number == 1 else {}
+            table.put_item(TableName="q", Item={"pk": {"S": name}, "sk": {"S": str(number)}, **here})
+
+    def found(key: str, value: str, **more: Any) -> list[str]:
+        expression, values = f"{key} = :v", {":v": {"S": value}, **more.pop("values", {})}
+        answer = table.query(
+            TableName="q", KeyConditionExpression=expression + more.pop("also", ""), ExpressionAttributeValues=values,
+            **more,
+        )  # fmt: skip
+        return [item["pk"]["S"] + item["sk"]["S"] for item in answer["Items"]]
+
+    assert found("pk", "a") == ["a0", "a1", "a2", "a3"]
+    assert found("pk", "a", ScanIndexForward=False, Limit=2) == ["a3", "a2"]
+    assert found("pk", "b", also=" AND sk > :s", values={":s": {"S": "1"}}) == ["b2", "b3"]
+    assert found("pk", "c") == []
+    assert found("active", "now", IndexName="active") == ["a1", "b1"]
+    after = {"pk": {"S": "a"}, "sk": {"S": "1"}}
+    assert found("pk", "a", ExclusiveStartKey=after) == ["a2", "a3"]
+    assert len(table.scan(TableName="q")["Items"]) == 8
+
+
 @pytest.mark.parametrize(
     ("expression", "names", "values"),
     [
