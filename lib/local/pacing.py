@@ -22,6 +22,7 @@ class Rate(NamedTuple):
     seconds: float
 
 
+# Creating and deleting usage plans has no published rate; it is taken to be as slow as updating one.
 RATES: dict[tuple[str, str], Rate] = {
     ("apigateway", "CreateApiKey"): Rate(5, 1),
     ("apigateway", "CreateDeployment"): Rate(1, 5),
