@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from lib.config import Config
 
-__all__ = ["OWNER_TAG", "PROFILE_TAG", "SOURCE_TAG", "TENANT_TAG", "UNTIL_TAG", "Names", "names_of"]
+__all__ = ["OWNER_TAG", "PROFILE_TAG", "REHEARSAL", "SOURCE_TAG", "TENANT_TAG", "UNTIL_TAG", "Names", "names_of"]
 
 OWNER_TAG = "bedrock-cost-tracing:deployment"
 PROFILE_TAG = "bedrock-cost-tracing:profile"
 SOURCE_TAG = "bedrock-cost-tracing:source"
 TENANT_TAG = "bedrock-cost-tracing:tenant"
 UNTIL_TAG = "bedrock-cost-tracing:until"  # epoch seconds: when a rotated key stops
+REHEARSAL = "_rehearsal"  # the tenant of setup's rehearsal; no tenant of a configuration begins with "_"
 
 
 class Names(NamedTuple):

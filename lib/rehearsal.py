@@ -17,13 +17,13 @@ from lib.aws import Aws
 from lib.config import Config, Profile
 from lib.errors import ProjectError
 from lib.items import get_item, typed
-from lib.names import TENANT_TAG, names_of
+from lib.names import REHEARSAL, TENANT_TAG, names_of
 from lib.resources import snapshot
 from lib.state import State
 
 __all__ = ["BUDGET", "TENANT", "Call", "Reply", "forget", "rehearse"]
 
-TENANT = "_rehearsal"
+TENANT = REHEARSAL
 BUDGET = 10**10  # pico-USD: one cent
 _CALLERS = 8
 _MOST_REQUESTS = 96

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from lib.config import Config, Profile
 from lib.lifetimes import HOLD_SECONDS
+from lib.names import REHEARSAL
 from lib.zones import zone_table
 
 __all__ = ["Place", "profile_arn", "profile_version", "render"]
@@ -60,14 +61,14 @@ def _add_rehearsal(body: dict[str, Any], rehearsal: Mapping[str, Any] | None) ->
     """While setup rehearses: the reserved tenant, its budget, and a profile that it borrows. It notifies nobody."""
     if rehearsal:
         policy = {
-            "tier": "_rehearsal",
+            "tier": REHEARSAL,
             "timezone": "UTC",
             "monthly_budget": rehearsal["budget"],
             "actions": {"yellow": [], "orange": [], "red": []},
         }
         borrowed = next(row for row in body["profiles"] if row["name"] == rehearsal["profile"])
-        body["tenants"] = {**body["tenants"], "_rehearsal": {"policy": policy, "key_hint": ""}}
-        own = {**borrowed, "name": "_rehearsal", "tenant": "_rehearsal", "tags": {"TenantID": "_rehearsal"}}
+        body["tenants"] = {**body["tenants"], REHEARSAL: {"policy": policy, "key_hint": ""}}
+        own = {**borrowed, "name": REHEARSAL, "tenant": REHEARSAL, "tags": {"TenantID": REHEARSAL}}
         body["profiles"] = [*body["profiles"], own]
         body["zones"].setdefault("UTC", {"first": 0, "transitions": []})
 

@@ -78,7 +78,8 @@ def report_of(
     groups.sort(key=lambda group: (-group.cost, group.key))
     everything = [row for members in now.values() for row in members]
     earlier = [row for members in then.values() for row in members]
-    budget = sum(budgets.values()) if by_tenant and budgets else None
+    known = [group.budget for group in groups if group.budget is not None]
+    budget = sum(known) if known else None
     total = _group(("total",), everything, earlier, period, whole, budget, today)
     return Report(period, tuple(by), tuple(groups), total)
 

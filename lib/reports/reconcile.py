@@ -34,6 +34,9 @@ class Line(NamedTuple):
     rolled_up: int
     cost: int
     billed: int | None
+    rehearsed: int
+    rehearsed_cost: int
+    fresh: int
     estimated: int
     duplicates: int
     price_versions: tuple[str, ...]
@@ -44,6 +47,16 @@ class Line(NamedTuple):
         return sum(self.ledger[kind] - self.bedrock[kind] for kind in BEDROCK_METRICS if kind != "requests")
 
     @property
+    def unsummed(self) -> int:
+        """Pico-USD in the records less those in the roll-ups, which leave the rehearsal out."""
+        return self.cost - self.rehearsed_cost - self.rolled_up
+
+    @property
+    def rolled_off(self) -> int:
+        """Pico-USD by which roll-ups and records differ, but for what may not be summed up yet."""
+        return 0 if 0 <= self.unsummed <= self.fresh else -self.unsummed
+
+    @property
     def percent_off(self) -> float:
         """The larger of the differences in tokens and in dollars, in percent of AWS's own number."""
         counted = sum(self.bedrock[kind] for kind in BEDROCK_METRICS if kind != "requests")
@@ -51,7 +64,7 @@ class Line(NamedTuple):
         by_tokens = 100 * absolute / counted if counted else (100.0 if absolute else 0.0)
         if self.ledger["requests"] != self.bedrock["requests"]:
             by_tokens = max(by_tokens, 100 / max(1, self.bedrock["requests"]))
-        rolled = 100 * abs(self.cost - self.rolled_up) / self.cost if self.cost else (100.0 if self.rolled_up else 0.0)
+        rolled = 100 * abs(self.rolled_off) / self.cost if self.cost else (100.0 if self.rolled_off else 0.0)
         if self.billed is None:
             return max(by_tokens, rolled)
         by_cost = 100 * abs(self.cost - self.billed) / self.billed if self.billed else (100.0 if self.cost else 0.0)
@@ -72,8 +85,12 @@ class Line(NamedTuple):
             yield f"{surplus} record(s) more than Bedrock counted calls: recorded twice, or Bedrock's metrics are late"
         if self.estimated:
             yield f"{self.estimated} request(s) of unknown outcome stand at their full reservation"
-        if self.cost != self.rolled_up:
-            yield f"roll-ups and records differ by {usd(self.rolled_up - self.cost)} USD"
+        if self.rolled_off:
+            yield f"roll-ups and records differ by {usd(self.rolled_off)} USD"
+        elif self.unsummed:
+            yield f"{usd(self.unsummed)} USD of the last minutes are not in the roll-ups yet"
+        if self.rehearsed:
+            yield f"{self.rehearsed} request(s) for {usd(self.rehearsed_cost)} USD were setup's rehearsal: in no report"
         if self.billed not in (None, self.cost) and not self.tokens_off:
             yield _price_reason(self.price_versions)
 
@@ -151,6 +168,9 @@ def reconciliation(aws: Aws, config: Config, state: State, period: Period) -> Re
                 rolled_up=rolled[profile_id],
                 cost=sums.get("cost", 0),
                 billed=None if billed is None else billed.get(names[profile_id], 0),
+                rehearsed=sums.get("rehearsed", 0),
+                rehearsed_cost=sums.get("rehearsed_cost", 0),
+                fresh=sums.get("fresh", 0),
                 estimated=sums.get("est", 0),
                 duplicates=sums.get("duplicates", 0),
                 price_versions=tuple(sorted(sums.get("prices", ()))),

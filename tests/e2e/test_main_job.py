@@ -88,6 +88,15 @@ def test_the_bare_list_of_messages_is_a_request(stack: Stack) -> None:
     assert stack.invoke("Acme", HELLO["messages"], inference_profile_id=ACME).status == 200
 
 
+def test_reconciliation_at_once_finds_no_fault(stack: Stack) -> None:
+    """Roll-ups follow in minutes, and leave the rehearsal out: both are told, neither is a difference."""
+    told = json.loads(stack.run("report.py", "--reconcile", "--format", "json", expect=0).stdout)
+    reasons = [reason for line in told["profiles"] for reason in line["reasons"]]
+    assert {line["percent_off"] for line in told["profiles"]} == {"0.000000"}
+    assert any("were setup's rehearsal" in reason for reason in reasons)
+    assert not any("differ" in reason for reason in reasons)
+
+
 @pytest.mark.parametrize(
     ("tenant", "body", "headers", "status", "code"),
     [
