@@ -12,6 +12,7 @@ from lambda_function.alerts import Alerts
 from lambda_function.bounds import input_bound, unboundable
 from lambda_function.converse import Outcome, converse
 from lambda_function.counters import Counters, LimitsUnavailable, Settlement, Ticket
+from lambda_function.dynamodb import Table, Unavailable
 from lambda_function.ledger import record
 from lambda_function.limits import Demand, Policy
 from lambda_function.metrics import denied_line, request_line
@@ -38,6 +39,7 @@ class Books(NamedTuple):
 
     counters: Counters
     alerts: Alerts
+    table: Table
 
 
 class Context(Protocol):
@@ -151,7 +153,7 @@ class Gateway:
             )
 
     def _invoke(self, call: _Call) -> dict[str, Any]:
-        counters, alerts = self._books_for(call.snapshot)
+        counters, alerts, _ = self._books_for(call.snapshot)
         ticket = self._reserved(call, counters)
         sent = _sent(call, ticket.max_tokens)
         timeout = call.context.get_remaining_time_in_millis() / 1000 - _SECONDS_AFTER
@@ -204,19 +206,18 @@ class Gateway:
 
     def _usage(self, call: _Call) -> dict[str, Any]:
         """GET /usage: the tenant's own numbers."""
-        snapshot, tenant = call.snapshot, call.tenant
+        from lambda_function.profile_spend import profile_spend  # most containers are never asked
+
+        snapshot, tenant, now = call.snapshot, call.tenant, self._clock()
+        calendar, books = snapshot.calendar(tenant), self._books_for(snapshot)
         try:
-            item = self._books_for(snapshot).counters.peek(tenant)
-        except LimitsUnavailable as problem:
-            raise Refusal(503, "LimitsUnavailable", str(problem)) from None
+            item = books.counters.peek(tenant)
+            profiles = profile_spend(books.table, tenant, snapshot.resolver.profiles_of(tenant), calendar, now)
+        except (LimitsUnavailable, Unavailable):
+            raise Refusal(503, "LimitsUnavailable", "The counters cannot be reached.") from None
         text = (item or {}).get("policy")
         policy = Policy.from_json(json.loads(text)) if text else snapshot.policy(tenant)
-        body = usage(tenant, item, policy, snapshot.calendar(tenant), self._clock())
-        profiles = snapshot.resolver.profiles_of(tenant)
-        body["profiles"] = [
-            {"name": profile.name, "id": profile.id, "model": profile.model, "tags": profile.tags}
-            for profile in profiles
-        ]
+        body = {**usage(tenant, item, policy, calendar, now), "profiles": profiles}
         return answer(200, json.dumps(body), call.request_id)
 
 

@@ -37,7 +37,7 @@ def _warm() -> Gateway:
 
     def books_of(snapshot: Snapshot) -> Books:
         table = Table(wire, snapshot.table)
-        return Books(Counters(table, snapshot.hold_seconds), Alerts(table, wire))
+        return Books(Counters(table, snapshot.hold_seconds), Alerts(table, wire), table)
 
     return Gateway(wire, reader, books_of=books_of)
 

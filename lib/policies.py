@@ -56,7 +56,7 @@ def function_policy(scope: Scope, log_group: str, models: Iterable[str]) -> Poli
     common = [
         _allow("Configuration", ["s3:GetObject"], [_object(scope)]),
         _allow(
-            "Ledger", ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+            "Ledger", ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"],
             [scope.arn("dynamodb", f"table/{scope.table}")],
         ),
         _allow("Announcements", ["sns:Publish"], _topics(scope)),

@@ -82,7 +82,7 @@ def _gateways(url: str) -> Iterator[tuple[Wire, dict[str, Gateway]]]:
 
             def books_of(seen: Snapshot) -> Books:
                 table = Table(own, seen.table)
-                return Books(counters(table, seen.hold_seconds), Alerts(table, own))
+                return Books(counters(table, seen.hold_seconds), Alerts(table, own), table)
 
             return Gateway(own, reader, books_of=books_of, write=sink.write)
 

@@ -11,11 +11,14 @@ from typing import Any, cast
 import pytest
 
 from lambda_function.counters import LimitsUnavailable, Settlement, Ticket
+from lambda_function.dynamodb import Unavailable
 from lambda_function.gateway import Books, Gateway
+from lambda_function.ledger import hour, hourly_key
 from lambda_function.limits import Demand, Policy, hold, terms
 from lambda_function.refusals import Refused
 from lambda_function.snapshot import Snapshot, SnapshotReader
 from lambda_function.wire import Reply, WireError, WireTimeout
+from tests.table_double import TableDouble
 
 REGION, NOW = "us-east-1", 1_795_000_000.0
 ARN = f"arn:aws:bedrock:{REGION}:123456789012:application-inference-profile/abcdefghijkl"
@@ -103,11 +106,12 @@ def serve() -> Iterator[Callable[..., Served]]:
     def run(
         body: Any = ASKED, *, answer: Any = None, recorder: Recorder | None = None, key: str = "k1",
         document: Any = None, headers: dict[str, str] | None = None, path: str = "/invoke",
+        table: TableDouble | None = None,
     ) -> Served:  # fmt: skip
         reply = answer or Reply(200, {}, json.dumps(ANSWERED).encode())
         wire, counters, lines = Bedrock(document or DOCUMENT, reply), recorder or Recorder(), [""]
         reader = SnapshotReader(cast(Any, wire), "b", "k", clock=lambda: NOW)
-        books = Books(cast(Any, counters), cast(Any, Judge()))
+        books = Books(cast(Any, counters), cast(Any, Judge()), table or TableDouble())
         doubles: Any = {"books_of": lambda snapshot: books, "write": lines.append}
         gateway = Gateway(cast(Any, wire), reader, clock=lambda: NOW, **doubles)
         text = body if isinstance(body, str) else json.dumps(body)
@@ -240,7 +244,38 @@ def test_a_reply_dearer_than_its_reservation_raises_the_operators_metric(serve: 
 def test_usage_is_the_tenants_own(serve: Callable[..., Served]) -> None:
     body = serve(path="/usage")[1]
     assert (body["tenant"], body["budgets"]["month"]["spent_usd"]) == ("A", "0.000000000005")
-    assert [profile["name"] for profile in body["profiles"]] == ["one"]
+    (profile,) = body["profiles"]
+    nothing = {"spent_usd": "0", "requests": 0}
+    assert (profile["name"], profile["month"], profile["day"]) == ("one", nothing, nothing)
+
+
+def test_usage_tells_what_each_profile_spent(serve: Callable[..., Served]) -> None:
+    table = TableDouble()
+    yesterday = NOW - 86400
+    own = "abcdefghijkl"
+    for at, profile, cost in (
+        (NOW - 40 * 86400, own, 100),
+        (yesterday, own, 3),
+        (NOW, own, 4),
+        (NOW - 60, own, 5),
+        (yesterday, "old", 7),
+    ):
+        pk, sk = hourly_key("A", hour(at), profile, f"v{at:.0f}")
+        table.put({"pk": pk, "sk": sk, "cost": cost, "requests": 1, "model": "m0"})
+    one, old = serve(path="/usage", table=table)[1]["profiles"]
+    assert one["month"] == {"spent_usd": "0.000000000012", "requests": 3}
+    assert one["day"] == {"spent_usd": "0.000000000009", "requests": 2}
+    assert (old["name"], old["id"], old["model"], old["month"]["requests"]) == (None, "old", "m0", 1)
+
+
+def test_usage_out_of_reach_is_503(serve: Callable[..., Served]) -> None:
+    def away(operation: str, phase: str) -> None:
+        raise Unavailable("away", sent=False)
+
+    table = TableDouble()
+    table.interrupt = away
+    answered, body = serve(path="/usage", table=table)[:2]
+    assert (answered["statusCode"], body["error"]["code"]) == (503, "LimitsUnavailable")
 
 
 def test_a_request_keeps_its_prices_whatever_the_next_snapshot_says() -> None:
