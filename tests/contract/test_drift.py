@@ -172,7 +172,7 @@ DRIFTS = [
     Drift("memory", configure(REQUEST, MemorySize=1024), "~", f"updating MemorySize of function {REQUEST}"),
     Drift("timeout", configure(SCHEDULED, Timeout=3), "~", f"updating Timeout of function {SCHEDULED}"),
     Drift("handler", configure(REQUEST, Handler="a.b"), "~", f"updating Handler of function {REQUEST}"),
-    Drift("runtime", configure(REQUEST, Runtime="python3.12"), "~", f"updating Runtime of function {REQUEST}"),
+    Drift("runtime", configure(REQUEST, Runtime="python3.10"), "~", f"updating Runtime of function {REQUEST}"),
     Drift(
         "environment", configure(REQUEST, Environment={"Variables": {"CONFIG_KEY": "x"}}), "~",
         f"updating Environment of function {REQUEST}",

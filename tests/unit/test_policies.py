@@ -80,3 +80,10 @@ def test_no_statement_reaches_further_than_this_deployment(policy: dict[str, Any
 def test_only_lambda_may_assume_the_roles() -> None:
     (statement,) = trust_policy()["Statement"]
     assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+
+
+def test_what_a_role_of_ones_own_must_allow_is_documented() -> None:
+    page = (MODELS.parent / "docs" / "configuration.md").read_text(encoding="utf-8")
+    policies = (function_policy(SCOPE, "/aws/lambda/f", all_models()), schedule_policy(SCOPE, "/aws/lambda/f"))
+    actions = {action for policy in policies for statement in policy["Statement"] for action in statement["Action"]}
+    assert not [action for action in sorted(actions) if f"`{action}`" not in page]
