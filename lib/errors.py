@@ -64,7 +64,7 @@ class ConfigError(ProjectError):
         self.problems = tuple(problems)
         count = f"{len(self.problems)} problem{'s' if len(self.problems) != 1 else ''}"
         lines = "".join(f"\n  {problem}" for problem in self.problems)
-        super().__init__(f"{path} has {count}:{lines}", "\nNothing was created or changed.")
+        super().__init__(f"{path} has {count}:{lines}\nNothing was created or changed.")
 
 
 class StateError(ProjectError):

@@ -50,7 +50,7 @@ class Output:
             print(f"\r\033[K[{'█' * filled}{'·' * (_WIDTH - filled)}] {name}", end="", file=self._progress, flush=True)
             self._bar_open = True
         else:
-            print(f"[{done}/{of}] {name}", file=self._progress, flush=True)
+            print(f"[{done + 1}/{of}] {name}", file=self._progress, flush=True)
 
     def confirm(self, question: str) -> bool:
         """Whether the person typed yes."""

@@ -73,6 +73,12 @@ def _text(place: Place, period: Period, by: tuple[str, ...], form: str) -> str:
     report = report_of(rows, _history(place, table, period, today), period, by, _budgets(place), today)
     if not report.groups:
         raise ProjectError(f"No request was recorded in {period}.", "Roll-ups follow requests within a minute or two.")
+    known = {tag for row in rows for tag in row.tags}
+    for tag in by:
+        if rows and tag not in known:
+            raise ProjectError(
+                f"No profile in {period} has the tag {tag!r}.", f"There are: {', '.join(sorted(known))}."
+            )
     return _rendered(report, form)
 
 

@@ -110,6 +110,8 @@ def test_reports_add_up_to_the_records_in_every_format(rolled_up: Stack) -> None
     assert sum(Fraction(line["BilledCost"]) for line in focus) == spent
     assert "Acme" in rolled_up.run("report.py").stdout
     assert "<table>" in rolled_up.run("report.py", "--format", "html").stdout
+    mistyped = rolled_up.run("report.py", "--by", "TenantId", expect=1).stderr
+    assert "'TenantId'" in mistyped and "ApplicationID, Environment, TenantID" in mistyped
 
 
 def test_reconciliation_finds_nothing_and_then_each_thing(rolled_up: Stack) -> None:
