@@ -83,6 +83,11 @@ def run(driver: webdriver.Chrome, script: str, *arguments: Any) -> Any:
     return driver.execute_script(script, *arguments)
 
 
+def spent_today(driver: webdriver.Chrome, tenant: str) -> float:
+    """What the tenant's card shows, in USD."""
+    return float(text_of(driver, f'[data-tenant="{tenant}"] [data-spent="day"]').strip("$") or 0)
+
+
 def send(driver: webdriver.Chrome, text: str) -> str:
     """Send a message by the form; what the page then says."""
     run(driver, "document.getElementById('send-text').value = arguments[0]", text)
@@ -114,9 +119,7 @@ def test_a_request_costs_and_the_cost_appears_in_answer_bar_and_chart(page: webd
     cost = float(text_of(page, '[data-header="x-cost-usd"]'))
     assert cost > 0
     assert text_of(page, '[data-header="x-inference-profile"]').startswith("globex-")
-    spent = eventually(lambda: text_of(page, '[data-tenant="Globex"] [data-spent="day"]').strip("$"))
-    eventually(lambda: float(text_of(page, '[data-tenant="Globex"] [data-spent="day"]').strip("$")) > 0)
-    assert float(spent) == pytest.approx(cost, rel=0.01)
+    assert eventually(lambda: spent_today(page, "Globex")) == pytest.approx(cost, rel=0.01)
     charted = eventually(lambda: run(page, CHART_SUM, "Tenant: cost per 5 minutes (USD)"))
     assert charted == pytest.approx(cost, rel=1e-9)
 
@@ -148,9 +151,11 @@ def test_an_alarm_turns_red_and_its_mail_can_be_opened(stack: Stack, page: webdr
     eventually(lambda: run(page, f"return document.querySelector('{row}').dataset.state") == "ALARM")
     red = run(page, f"return getComputedStyle(document.querySelector('{row} .level')).color")
     assert red == run(page, "return getComputedStyle(document.querySelector('#summary dd.red')).color")
-    subject = eventually(lambda: text_of(page, "#mails [data-mail]"))
-    assert TOKENS_ALARM in subject
-    run(page, "document.querySelector('#mails [data-mail]').focus()")
+    focus = (
+        "const mail = [...document.querySelectorAll('#mails [data-mail]')].find(one =>"
+        " one.innerText.includes(arguments[0])); mail?.focus(); return Boolean(mail)"
+    )
+    eventually(lambda: run(page, focus, TOKENS_ALARM))
     page.switch_to.active_element.send_keys(Keys.ENTER)
     eventually(lambda: run(page, "return document.getElementById('mail').open"))
     assert TOKENS_ALARM in text_of(page, "#mail-text")
@@ -202,8 +207,7 @@ def test_a_variable_chooses_what_is_drawn(page: webdriver.Chrome, tenant: str) -
         "select.dispatchEvent(new Event('change'))",
         tenant,
     )
-    spent = float(text_of(page, f'[data-tenant="{tenant}"] [data-spent="day"]').strip("$"))
-    assert spent > 0
+    spent = eventually(lambda: spent_today(page, tenant))
     title = "Tenant: cost per 5 minutes (USD)"
     eventually(lambda: run(page, CHART_SUM, title) == pytest.approx(spent, rel=0.01))
 
