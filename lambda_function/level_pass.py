@@ -24,7 +24,7 @@ from lambda_function.metrics import level_line
 from lambda_function.wire import Wire
 
 if TYPE_CHECKING:
-    from lambda_function.schedule import Minute
+    from lambda_function.minute import Minute
     from lambda_function.snapshot import Snapshot
     from lambda_function.spend import Scope
 
@@ -36,14 +36,13 @@ _LONGEST_DIGEST = 40  # lines
 
 
 class LevelPass:
-    """One part of the schedule's minute. `write` takes a metrics line for each tenant above green."""
+    """One part of the schedule's minute."""
 
-    def __init__(self, wire: Wire, write: Callable[[str], Any]) -> None:
+    def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._write = write
 
     def __call__(self, minute: Minute) -> dict[str, int]:
-        """What was done, by name. Raises Unavailable after everybody had a try."""
+        """What was done, by name; writes a line for each tenant above green. Raises Unavailable after all had a try."""
         table, snapshot, now = minute.table, minute.snapshot, minute.now
         watched = table.get(WATCH_LIST) or {}
         herald = Herald(table, self._wire, snapshot.document["topics"])
@@ -64,7 +63,7 @@ class LevelPass:
         attempt(DEPLOYMENT, partial(looks.of_everybody, minute))
         for tenant, level in levels.items():
             if level != "green":
-                self._write(level_line(now, tenant, level))
+                minute.write(level_line(now, tenant, level))
         for tenant in sorted(watched.get("digests", ())):
             looks.tell_held(tenant, levels.get(tenant, "green"))
         if problems:

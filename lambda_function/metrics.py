@@ -17,7 +17,7 @@ __all__ = [
     "ALERT_LEVEL", "CACHE_READ_TOKENS", "CACHE_TOKENS_COST", "CACHE_WRITE_TOKENS", "INPUT_TOKENS", "INPUT_TOKENS_COST",
     "INVOCATION_DENIED", "INVOCATION_FAILURE", "INVOCATION_SUCCESS", "LATENCY", "LEVELS", "NAMESPACE", "OUTPUT_TOKENS",
     "OUTPUT_TOKENS_COST", "PROFILE_DIMENSION", "RESERVATION_EXCEEDED", "TENANT_DIMENSION", "denied_line",
-    "level_line", "request_line",
+    "exceeded_line", "level_line", "request_line",
 ]  # fmt: skip
 
 NAMESPACE = "BedrockInvocationTracing"
@@ -112,6 +112,11 @@ def denied_line(now: float, tenant: str, profile: str | None, about: Mapping[str
 def level_line(now: float, tenant: str, level: str) -> str:
     """The line that keeps a quiet tenant's level on the dashboard."""
     return _line(now, _LEVEL, _fields(tenant, None, {}), f'"{ALERT_LEVEL}":{LEVELS[level]}')
+
+
+def exceeded_line(now: float, tenant: str, count: int) -> str:
+    """The line of `count` requests that cost more than was held for them, where their owner died before telling it."""
+    return _line(now, _EXCEEDED, _fields(tenant, None, {}), f'"{RESERVATION_EXCEEDED}":{count}')
 
 
 def _fields(tenant: str, profile: str | None, about: Mapping[str, str]) -> str:

@@ -10,17 +10,19 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from lambda_function.backlog import Backlog, active_tenants, roll_up
 from lambda_function.dynamodb import Table, Unavailable
 from lambda_function.ledger import counter_key
 from lambda_function.level_pass import LevelPass
+from lambda_function.metrics import exceeded_line
+from lambda_function.minute import Minute
 from lambda_function.snapshot import Snapshot, SnapshotReader
 from lambda_function.surroundings import connect
 from lambda_function.sweep import sweep
 
-__all__ = ["Minute", "Schedule", "handle"]
+__all__ = ["Schedule", "handle"]
 
 _HOUR = 3600
 # Once an hour everybody of the last day is looked at, in case the index or a clock was further off than it should be.
@@ -36,32 +38,22 @@ class Context(Protocol):
         """Milliseconds until the function is ended."""
 
 
-class Minute(NamedTuple):
-    """One run: the instant it is about, and the counter items of the tenants that were active lately."""
-
-    table: Table
-    snapshot: Snapshot
-    now: float
-    in_time: Callable[[], bool]
-    backlog: Backlog
-    active: Mapping[str, str]  # tenant -> UTC hour of its last reserve
-    items: Mapping[str, dict[str, Any]]  # tenant -> counter item
-
-
 class Schedule:
-    """Runs the parts, one after the other. `table_of` makes the table that a snapshot names."""
+    """Runs the parts, one after the other. `table_of` makes the table that a snapshot names, `write` takes metrics."""
 
     def __init__(
         self,
         reader: SnapshotReader,
         table_of: Callable[[Snapshot], Table],
         clock: Callable[[], float] = time.time,
+        write: Callable[[str], Any] = sys.stdout.write,
         more: tuple[Callable[[Minute], dict[str, int]], ...] = (),
     ) -> None:
         """`more` are parts that run after those of this module."""
         self._reader = reader
         self._table_of = table_of
         self._clock = clock
+        self._write = write
         self._parts = (*_PARTS, *more)
 
     def run(self, in_time: Callable[[], bool]) -> dict[str, int]:
@@ -86,7 +78,7 @@ class Schedule:
         active = active_tenants(table, min(backlog.until, now - back), now)
         read = table.batch_get(counter_key(tenant) for tenant in active)
         items = {item["pk"].partition("#")[2]: item for item in read}
-        return Minute(table, snapshot, now, in_time, backlog, active, items)
+        return Minute(table, snapshot, now, in_time, self._write, backlog, active, items)
 
 
 def _sweep(minute: Minute) -> dict[str, int]:
@@ -105,6 +97,8 @@ def _sweep(minute: Minute) -> dict[str, int]:
         if minute.in_time():
             swept = sweep(minute.table, tenant, item, minute.now, origin, minute.snapshot.price_version)
             finished, estimated = finished + swept.finished, estimated + swept.estimated
+            if swept.exceeded:
+                minute.write(exceeded_line(minute.now, tenant, swept.exceeded))
     return {"finished": finished, "estimated": estimated}
 
 
@@ -124,6 +118,5 @@ def handle(event: Mapping[str, Any], context: Context) -> dict[str, int]:
     global _schedule
     if _schedule is None:
         wire, reader = connect(os.environ)
-        levels = LevelPass(wire, sys.stdout.write)
-        _schedule = Schedule(reader, lambda snapshot: Table(wire, snapshot.table), more=(levels,))
+        _schedule = Schedule(reader, lambda snapshot: Table(wire, snapshot.table), more=(LevelPass(wire),))
     return _schedule.run(lambda: context.get_remaining_time_in_millis() > 1000 * _SECONDS_LEFT)

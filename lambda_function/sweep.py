@@ -18,11 +18,15 @@ LINGER = 900
 
 
 class Swept(NamedTuple):
-    """How many entries were finished from their record, charged in full, and taken out of `swept` for good."""
+    """How many entries were finished from their record, charged in full, and taken out of `swept` for good.
+
+    `exceeded` of them had cost more than they held.
+    """
 
     finished: int
     estimated: int
     closed: int
+    exceeded: int
 
 
 def sweep(
@@ -39,7 +43,7 @@ def sweep(
     is settled from it. One without gets a record at its full amount, marked estimated, and waits in `swept`, from where
     its owner's late settle, or the record that it left, still corrects it. Raises Unavailable.
     """
-    finished = estimated = closed = 0
+    finished = estimated = closed = exceeded = 0
     for data in sorted(item.get("inflight", ())):
         held = decode_entry(data)
         if held.expiry > now:
@@ -49,16 +53,20 @@ def sweep(
             estimated += sweep_up(table, tenant, data)
             if held.expiry + LINGER <= now:
                 closed += _settle(table, tenant, data, found)  # found so late that nobody can come back
-        else:
-            finished += _settle(table, tenant, data, found)
+        elif _settle(table, tenant, data, found):
+            finished += 1
+            exceeded += found["cost"] > held.amount
     for data in sorted(item.get("swept", ())):
         held = decode_entry(data)
         if held.expiry + LINGER <= now:
-            closed += _settle(table, tenant, data, table.get(record_key(tenant, held.request_id, held.start)) or {})
+            found = table.get(record_key(tenant, held.request_id, held.start)) or {}
+            if _settle(table, tenant, data, found):
+                closed += 1
+                exceeded += found.get("cost", 0) > held.amount
     voided = {data for data in item.get("voided", ()) if decode_entry(data).expiry + LINGER <= now}
     if voided:
         table.update(counter_key(tenant), "DELETE voided :E", values={":E": voided}, idempotent=True)
-    return Swept(finished, estimated, closed)
+    return Swept(finished, estimated, closed, exceeded)
 
 
 def _record(

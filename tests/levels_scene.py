@@ -14,7 +14,7 @@ from lambda_function.calendars import UTC
 from lambda_function.entries import windows
 from lambda_function.ledger import counter_key, hour, hourly_key
 from lambda_function.level_pass import LevelPass
-from lambda_function.schedule import Minute
+from lambda_function.minute import Minute
 from lambda_function.snapshot import Snapshot
 from lambda_function.wire import Credentials, Reply, Wire, WireError
 from tests.table_double import TableDouble
@@ -87,7 +87,7 @@ class Scene:
                 for name in ("Acme", "Globex")
             ],
         })  # fmt: skip
-        self.pass_ = LevelPass(self.sns, lambda line: self.lines.append(json.loads(line)))
+        self.pass_ = LevelPass(self.sns)
 
     def alerts(self) -> Alerts:
         """What one container has."""
@@ -112,7 +112,11 @@ class Scene:
         self.now += 60 * minutes
         items = {tenant: dict(self.item(tenant)) for tenant in active}
         backlog = Backlog(int(self.now) // 3600 * 3600 - 3600)
-        return self.pass_(Minute(self.table, self.snapshot, self.now, lambda: True, backlog, {}, items))
+
+        def write(line: str) -> None:
+            self.lines.append(json.loads(line))
+
+        return self.pass_(Minute(self.table, self.snapshot, self.now, lambda: True, write, backlog, {}, items))
 
     def history(self, tenant: str = "Acme") -> list[tuple[str, str]]:
         """From and to of each change that was kept."""

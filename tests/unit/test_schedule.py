@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
@@ -10,9 +11,10 @@ import pytest
 from lambda_function.calendars import UTC
 from lambda_function.counters import Counters, Ticket
 from lambda_function.dynamodb import Unavailable
-from lambda_function.ledger import counter_key, daily_key, profile_key, record_key
+from lambda_function.ledger import counter_key, daily_key, profile_key, record, record_key
 from lambda_function.limits import Demand, Policy
 from lambda_function.schedule import Schedule
+from lambda_function.settlement import record_once
 from lambda_function.snapshot import Snapshot, SnapshotReader
 from lambda_function.wire import Credentials, Wire
 from tests.table_double import TableDouble
@@ -42,7 +44,10 @@ class Scene:
         self.table = TableDouble()
         self.now = START
         self.counters = Counters(self.table, 89, clock=lambda: self.now)
-        self.schedule = Schedule(Configured(), lambda snapshot: self.table, clock=lambda: self.now)
+        self.lines: list[str] = []
+        self.schedule = Schedule(
+            Configured(), lambda snapshot: self.table, clock=lambda: self.now, write=self.lines.append
+        )
 
     def reserve(self, tenant: str, profile_id: str = "abcdefghijkl") -> Ticket:
         demand = Demand(100, 1000, 10, max_tokens=100)
@@ -70,6 +75,19 @@ def test_the_dead_of_every_tenant_are_settled_and_summed_up(scene: Scene) -> Non
         day = scene.table.items[daily_key(tenant, "20261123", "abcdefghijkl", "v1")]
         assert (day["requests"], day["estimated"], day["cost"], day["model"]) == (1, 1, 2000, "m1")
     assert not [key for key in scene.table.items if key[0].startswith("D#") and "_rehearsal" in key[1]]
+
+
+def test_a_dead_owners_reply_above_its_reservation_raises_the_operators_metric(scene: Scene) -> None:
+    ticket = scene.reserve("A")
+    item = record(
+        "A", ticket.request_id, ticket.start, profile_id="abcdefghijkl", version="v1", model="m", cost=2001,
+        prices="p", status="ok", latency=5,
+    )  # fmt: skip
+    record_once(scene.table, item)
+    assert scene.run(120)["finished"] == 1
+    (line,) = map(json.loads, scene.lines)
+    assert line["ReservationExceeded"] == 1
+    assert [directive["Dimensions"] for directive in line["_aws"]["CloudWatchMetrics"]] == [[[]]]
 
 
 def test_a_profile_that_was_replaced_is_found_among_its_versions(scene: Scene) -> None:

@@ -39,9 +39,15 @@ class Scene:
             prices="p", status="ok", latency=5, tokens=tokens, **more,
         )  # fmt: skip
 
-    def sweep(self, after: float) -> Swept:
+    def look(self, after: float) -> Swept:
         self.now = START + after
         return sweep(self.table, "T", self.item, self.now, lambda profile: ("v9", "model of " + profile), "p9")
+
+    def sweep(self, after: float) -> tuple[int, ...]:
+        """Finished, estimated, closed; none of them dearer than it held."""
+        *counts, exceeded = self.look(after)
+        assert not exceeded
+        return tuple(counts)
 
     @property
     def item(self) -> dict[str, Any]:
@@ -94,6 +100,15 @@ def test_an_owner_that_died_after_its_record_is_finished_from_it(
     record_once(scene.table, scene.record(ticket, cost, tokens))
     assert scene.sweep(HOLD) == (1, 0, 0)
     assert scene.counted() == (cost, cost, sum(tokens)) and not {"inflight", "swept"} & set(scene.item)
+
+
+def test_a_record_dearer_than_its_reservation_is_told(scene: Scene) -> None:
+    early, late = scene.reserve(), scene.reserve()
+    record_once(scene.table, scene.record(early, 2001))
+    assert scene.look(HOLD) == (1, 1, 0, 1)
+    record_once(scene.table, scene.record(late, 2002))
+    assert scene.look(HOLD + LINGER) == (0, 0, 1, 1)
+    assert scene.counted()[:2] == (4003, 4003)
 
 
 def test_a_record_that_says_estimated_is_charged_in_full(scene: Scene) -> None:
