@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -31,7 +32,7 @@ def post_json(url: str, value: Any, headers: Mapping[str, str], seconds: float =
     except urllib.error.HTTPError as error:
         with error:
             return _answer(error.code, error.headers, error.read())
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise ProjectError(
             f"{url} does not answer: {error}.", "Look whether the API is deployed, and try again."
         ) from error

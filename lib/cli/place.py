@@ -98,7 +98,7 @@ def _embedded(options: Options, output: Output, folder: Path, state: State, *, s
 
 def _clock_of(endpoint: str) -> Callable[[], float]:
     """The embedded AWS's clock, which may have been moved: what is over there is over for us."""
-    from lib.local.remote_clock import offset_at
+    from lib.local.remote import offset_at
 
     offset = offset_at(endpoint)
     return lambda: time.time() + offset

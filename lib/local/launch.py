@@ -9,13 +9,12 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
-from typing import Any
 
 from lib.errors import LocalError
+from lib.local.remote import ask
 
-__all__ = ["answers", "clock_offset", "ensure", "stop"]
+__all__ = ["answers", "ensure", "stop"]
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _RECORD = "server.json"  # process id and endpoint, written by lib/local/server.py
@@ -60,14 +59,6 @@ def ensure(port: int, folder: Path) -> str:
 def answers(endpoint: str) -> bool:
     """Whether an embedded AWS is there."""
     return _pid_at(endpoint) is not None
-
-
-def clock_offset(endpoint: str) -> float:
-    """Seconds by which its clock is ahead of ours. Raises LocalError where it does not answer."""
-    try:
-        return float(_asked(f"{endpoint}/_local/clock")["offset"])
-    except (OSError, ValueError) as error:
-        raise LocalError(f"The embedded AWS at {endpoint} does not answer.", "Run: python setup.py --local") from error
 
 
 def stop(folder: Path) -> None:
@@ -117,14 +108,9 @@ def _recorded(folder: Path) -> tuple[int, str] | None:
 def _pid_at(endpoint: str) -> int | None:
     """The process id of the embedded AWS at an endpoint, None if there is none."""
     try:
-        return int(_asked(f"{endpoint}/_local/health")["pid"])
+        return int(ask(endpoint, "health")["pid"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _asked(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=5) as reply:  # noqa: S310 - our own endpoint
-        return json.loads(reply.read())
 
 
 def _is_taken(port: int) -> bool:

@@ -19,7 +19,9 @@ import pytest
 from lambda_function.wire import Credentials, Wire
 from lib.errors import LocalError
 from lib.local import launch
+from lib.local.remote import offset_at
 from tests.e2e.gateway import admin, free_port, http_call, make_function
+from tests.scripted_server import close, scripted
 
 pytestmark = pytest.mark.e2e
 
@@ -70,6 +72,14 @@ def test_only_this_machine_can_reach_it(running: tuple[str, Path]) -> None:
         pytest.skip("this machine has no other address")
     with pytest.raises(OSError, match="refused"):
         socket.create_connection((address, port), timeout=2)
+
+
+@pytest.mark.parametrize("said", [b"HTTP/1.1 200 OK\r\nContent-Length: 41\r\n\r\n{", b"HTTP/1.1 2", b"SSH-2.0-x\r\n"])
+def test_one_that_breaks_off_while_it_answers_does_not_answer(said: bytes) -> None:
+    with scripted([[[said, close]]]) as server:
+        assert not launch.answers(server.url)
+        with pytest.raises(LocalError, match="does not answer"):
+            offset_at(server.url)
 
 
 def test_workers_end_when_it_is_terminated_or_killed(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_a_reply_cut_off_without_a_goodbye_is_an_error(
     wire, _ = connected([[[b"HTTP/1.1 200 OK\r\n\r\nhalf of", close]]], authority.certificate())
     with pytest.raises(WireError) as caught:
         ask(wire)
-    assert caught.value.sent
+    assert caught.value.sent, str(caught.value)
 
 
 @pytest.mark.parametrize("name", [LOCALHOST, OTHER], ids=["unknown authority", "and another's name"])
