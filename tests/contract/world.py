@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,12 +20,14 @@ from botocore.config import Config as ClientConfig
 from moto import mock_aws
 from moto.bedrock.models import bedrock_backends
 
+from lambda_function.ledger import counter_key
 from lib.aws import Aws, Change
 from lib.config import Config, load
 from lib.local import clock, door
 from lib.local.door import Visit
 from lib.local.server import ADDITIONS
 from lib.names import PROFILE_TAG, Names, names_of
+from lib.rehearsal import BUDGET, TENANT, Call, Reply, forget, rehearse
 from lib.state import State
 from lib.steps import remaining, remove_all, set_up
 
@@ -115,6 +118,16 @@ def _session() -> _Session:
     return _Session(botocore_session=inner, region_name=REGION)
 
 
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Calls in here are those of somebody else."""
+    heard, _session().heard = _session().heard, None
+    try:
+        yield
+    finally:
+        _session().heard = heard
+
+
 class World:
     """A deployment's whole surroundings. `now` is the operator's clock; sleeping moves it."""
 
@@ -129,6 +142,8 @@ class World:
         self.changing = ""  # the sentence of the change under way
         self.paced = False
         self.seed: dict[str, Any] = {}
+        self.wall: Call = self._wall  # the deployed API
+        self._turn = threading.Lock()
 
     @classmethod
     @contextmanager
@@ -181,6 +196,33 @@ class World:
     def tear_down(self, *, planning: bool = False, fault: Fault | None = None) -> list[Change]:
         """One run of unsetup.py."""
         return self._walk(remove_all, planning, fault)
+
+    def rehearse(self, *, planning: bool = False, fault: Fault | None = None) -> list[Change]:
+        """One run of setup.py that ends with the rehearsal."""
+
+        def walk(aws: Aws, config: Config, state: State, progress: Any) -> None:
+            if state.get("rehearsal"):
+                forget(aws, config, state)
+            set_up(aws, config, state, progress)
+            if not planning:
+                rehearse(aws, config, state, self.wall)
+
+        return self._walk(walk, planning, fault)
+
+    def _wall(self, key: str, request: dict[str, Any]) -> Reply:
+        """What the deployed API does for the canary: a request costs a quarter of its budget, a fifth is refused."""
+        with self._turn, _deaf():
+            keys = self.client("apigateway").get_api_keys(includeValues=True)["items"]
+            if key not in {item["value"] for item in keys if item["enabled"]}:
+                return Reply(403, "Forbidden")
+            pk, sk = counter_key(TENANT)
+            dynamodb, where = self.client("dynamodb"), {"pk": {"S": pk}, "sk": {"S": sk}}
+            item = dynamodb.get_item(TableName=self.names.table, Key=where).get("Item", where)
+            spent = int(item.get("m_202611", {"N": "0"})["N"]) + BUDGET // 4
+            if spent > BUDGET:
+                return Reply(402, "BudgetExceeded")
+            dynamodb.put_item(TableName=self.names.table, Item={**item, "m_202611": {"N": str(spent)}})
+            return Reply(200, "")
 
     def remaining(self) -> list[str]:
         """What unsetup.py finds at its end."""
