@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from botocore.loaders import Loader
 from moto.core.exceptions import ServiceException
@@ -17,9 +17,6 @@ from moto.sns.models import sns_backends
 from lib.local.alarm_reasons import COMPARED, iso_text
 from lib.local.function_calls import Refusal, invoke_as
 from lib.local.topic_policy import may_publish
-
-if TYPE_CHECKING:
-    from lib.local.alarms import Alarm
 
 __all__ = ["perform"]
 
@@ -32,12 +29,28 @@ MISSING_WORDS = {
 }
 
 
-def perform(alarm: Alarm, before: str, at: float) -> list[str]:
+class Acting(Protocol):
+    """What actions tell of an alarm."""
+
+    name: str
+    account: str
+    region: str
+    alarm_arn: str
+    state: str
+    reason: str
+    configured: float
+    settings: Mapping[str, Any]
+
+    def actions_of(self, state: str) -> list[str]:
+        """The ARNs to act on when the alarm enters `state`."""
+
+
+def perform(alarm: Acting, before: str, at: float) -> list[str]:
     """Perform the actions of the alarm's present state; one line for the history each."""
     return [_perform(alarm, action, before, at) for action in alarm.actions_of(alarm.state)]
 
 
-def _perform(alarm: Alarm, action: str, before: str, at: float) -> str:
+def _perform(alarm: Acting, action: str, before: str, at: float) -> str:
     service = action.split(":")[2]
     try:
         if service == "sns":
@@ -51,7 +64,7 @@ def _perform(alarm: Alarm, action: str, before: str, at: float) -> str:
     return f"Successfully executed action {action}"
 
 
-def _publish(alarm: Alarm, topic_arn: str, before: str, at: float) -> None:
+def _publish(alarm: Acting, topic_arn: str, before: str, at: float) -> None:
     backend = sns_backends[topic_arn.split(":")[4]][alarm.region]
     topic = backend.get_topic(topic_arn)
     if not may_publish(topic.policy, topic_arn, alarm.alarm_arn):
@@ -71,7 +84,7 @@ def region_title(region: str) -> str:
     return region
 
 
-def _notification(alarm: Alarm, before: str, at: float) -> dict[str, Any]:
+def _notification(alarm: Acting, before: str, at: float) -> dict[str, Any]:
     """The JSON that subscribers other than people receive."""
     return {
         "AlarmName": alarm.name,
@@ -98,7 +111,7 @@ _TRIGGER_KEYS = {
 }
 
 
-def _function_event(alarm: Alarm, before: str, at: float) -> dict[str, Any]:
+def _function_event(alarm: Acting, before: str, at: float) -> dict[str, Any]:
     return {
         "source": "aws.cloudwatch",
         "alarmArn": alarm.alarm_arn,
@@ -114,7 +127,7 @@ def _function_event(alarm: Alarm, before: str, at: float) -> dict[str, Any]:
     }
 
 
-def _mail_text(alarm: Alarm, before: str, at: float) -> str:
+def _mail_text(alarm: Acting, before: str, at: float) -> str:
     """The notification for people: the same facts as AWS's mail, in our own sentences."""
     settings = alarm.settings
     lines = [
